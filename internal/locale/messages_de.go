@@ -1,0 +1,53 @@
+package locale
+
+// The German texts, by what they stand for on the pages. The key is the
+// English text; whoever translates changes only what is right of the colon and
+// keeps the verbs (%s, %d, %[1]s) in it. Texts address the reader as "Sie".
+
+// germanNavigation has the texts of menus, buttons and views.
+var germanNavigation = map[string]string{
+	" and ":                    " und ",
+	" or ":                     " oder ",
+	"Agenda":                   "Agenda",
+	"All day":                  "Ganztägig",
+	"Back to the calendar":     "Zurück zum Kalender",
+	"Calendar":                 "Kalender",
+	"Calendars":                "Kalender",
+	"Categories":               "Kategorien",
+	"Close":                    "Schließen",
+	"Day":                      "Tag",
+	"Language":                 "Sprache",
+	"Month":                    "Monat",
+	"Next":                     "Weiter",
+	"Next month":               "Nächster Monat",
+	"Previous":                 "Zurück",
+	"Previous month":           "Vorheriger Monat",
+	"Profile":                  "Profil",
+	"Save":                     "Speichern",
+	"Search":                   "Suche",
+	"Settings":                 "Einstellungen",
+	"Sign in again":            "Erneut anmelden",
+	"Sign in with Microsoft":   "Mit Microsoft anmelden",
+	"Sign out":                 "Abmelden",
+	"Skip to content":          "Zum Inhalt springen",
+	"Today":                    "Heute",
+	"View":                     "Ansicht",
+	"Week":                     "Woche",
+	"Week %d":                  "KW %d",
+	"Work week":                "Arbeitswoche",
+	"Your calendar":            "Ihr Kalender",
+	"Main":                     "Hauptmenü",
+	"Your account":             "Ihr Konto",
+	"Calendars and dates":      "Kalender und Tage",
+	"Changed:":                 "Geändert:",
+	"Jump to a day":            "Zu einem Tag springen",
+	"Nothing planned":          "Nichts geplant",
+	"Show all 24 hours":        "Alle 24 Stunden anzeigen",
+	"Show working hours only":  "Nur die Arbeitszeit anzeigen",
+	"Words to look for":        "Gesuchte Wörter",
+	"Subject, place or people": "Betreff, Ort oder Personen",
+	"Demo with invented people: nothing here is real.": "Demo mit erfundenen Personen: Nichts davon ist echt.",
+	"Your Microsoft calendar, calm and quick.":         "Ihr Microsoft-Kalender, ruhig und schnell.",
+	"Daybook shows your Microsoft 365 week the way you read it: every calendar, a second time zone, light on your eyes and on your battery.": "Daybook zeigt Ihre Woche aus Microsoft 365 so, wie Sie sie lesen: alle Kalender, eine zweite Zeitzone, schonend für Augen und Akku.",
+	"Read only. Your tokens stay on the server, sealed; this browser never sees them.":                                                       "Nur lesend. Ihre Token bleiben versiegelt auf dem Server; dieser Browser bekommt sie nie zu sehen.",
+}
