@@ -1,0 +1,121 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+)
+
+const (
+	// patience is how long a Token call waits for a refresh, its own or
+	// another's. The refresh goes on without it.
+	patience = 10 * time.Second
+	// lastMoments is what an access token must have left to be handed out when
+	// Microsoft cannot be reached for a new one.
+	lastMoments = 30 * time.Second
+)
+
+// TokenOptions say more about the access token that is wanted.
+type TokenOptions struct {
+	// Force asks for another token than the one kept now: it was refused.
+	Force bool
+	// Refused is the token that was refused, if the caller has it: any other
+	// that is kept by now is as good as a new one. Implies Force.
+	Refused string
+	// Shared asks for a token that also reads others' calendars.
+	Shared bool
+}
+
+// An ask is one Token call, made ready.
+type ask struct {
+	account Account
+	home    confidential.Account
+	cache   Cache
+	key     string // of what is shared in this process: cache and person
+	scopes  []string
+	refused string
+}
+
+// Token returns an access token for Microsoft Graph with at least five minutes
+// to live, or less when Microsoft cannot be reached for a new one.
+//
+// A token in the cache costs one cache.Load and nothing else. Otherwise one
+// refresh is made for all who ask in this process ([Cache.Key]), under
+// cache.Lock for all processes, and stored before it is handed out; it ends and
+// is stored also when every caller has gone away. A caller waits until ctx ends
+// or ten seconds, whichever is first.
+//
+// Errors: an [*Error], after which the tokens are gone from the cache if
+// Microsoft said that they are dead; the cache's own errors as they are; the
+// context's if it was cancelled. A refusal is remembered until the cache holds
+// another refresh token or some minutes have passed, so that asking again does
+// not ask Microsoft again.
+func (p *Provider) Token(ctx context.Context, account Account, cache Cache, opt TokenOptions) (string, error) {
+	token, how, err := p.token(ctx, account, cache, opt)
+	p.metrics.tokens.WithLabelValues(outcome(err, how)).Inc()
+	return token, err
+}
+
+func (p *Provider) token(ctx context.Context, account Account, cache Cache, opt TokenOptions) (token, how string, err error) {
+	a := ask{account: account, cache: cache, key: cache.Key() + "\n" + account.Key(), scopes: scopesFor(opt.Shared), refused: opt.Refused}
+	if json.Unmarshal(account.Home, &a.home) != nil || a.home.HomeAccountID == "" {
+		return "", "", &Error{Problem: SignIn, Code: "no_account"}
+	}
+	tokens, err := cache.Load(ctx, false)
+	if err != nil {
+		return "", "", err
+	}
+	token, due := p.held(ctx, a, tokens)
+	if opt.Force && a.refused == "" {
+		a.refused = token
+	}
+	if token != "" && token != a.refused {
+		if due {
+			p.refreshAhead(ctx, a)
+		}
+		return token, "hit", nil
+	}
+	token, how, err = p.sharedRefresh(ctx, a, tokens)
+	var e *Error
+	if errors.As(err, &e) && e.Problem == Unavailable {
+		if s, damaged := takeApart(tokens); damaged == nil {
+			if last := s.good(a.home.HomeAccountID, a.scopes, a.refused, lastMoments); last != "" {
+				return last, "hit", nil
+			}
+		}
+	}
+	return token, how, err
+}
+
+// held asks MSAL for what the record answers without the network. due says that
+// Microsoft would like this token, still good, refreshed by now.
+func (p *Provider) held(ctx context.Context, a ask, tokens []byte) (token string, due bool) {
+	if len(tokens) == 0 {
+		return "", false
+	}
+	answer, _, err := p.silent(ctx, a, tokens, offline)
+	if err != nil {
+		return "", false
+	}
+	refreshOn := answer.Metadata.RefreshOn
+	return answer.AccessToken, !refreshOn.IsZero() && time.Now().After(refreshOn)
+}
+
+// silent lets MSAL find or refresh a token in a copy of the record, and returns
+// what becomes of the record, nil if nothing.
+func (p *Provider) silent(ctx context.Context, a ask, tokens []byte, via *http.Client) (confidential.AuthResult, []byte, error) {
+	r := &record{given: tokens}
+	client, err := p.client(r, via)
+	if err != nil {
+		return confidential.AuthResult{}, nil, &Error{Problem: Misconfigured, Code: "client"}
+	}
+	answer, err := client.AcquireTokenSilent(ctx, a.scopes, confidential.WithSilentAccount(a.home))
+	if via == offline {
+		return answer, nil, err
+	}
+	return answer, r.result(), err
+}
