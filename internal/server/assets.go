@@ -1,0 +1,85 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+// assets serves the files of static/ under names that carry a hash of their
+// content, so that browsers may keep them for ever.
+type assets struct {
+	hashed map[string]string // daybook.css -> daybook.0123456789ab.css
+	files  map[string]asset  // by hashed name
+}
+
+type asset struct {
+	contentType string
+	content     []byte
+}
+
+// contentTypes is every kind of file that Daybook serves.
+var contentTypes = map[string]string{
+	".css":         "text/css; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".svg":         "image/svg+xml",
+	".png":         "image/png",
+	".ico":         "image/x-icon",
+	".webmanifest": "application/manifest+json",
+}
+
+func newAssets(web fs.FS) (*assets, error) {
+	a := &assets{hashed: make(map[string]string), files: make(map[string]asset)}
+	err := fs.WalkDir(web, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(web, name)
+		if err != nil {
+			return err
+		}
+		base, ext := path.Base(name), path.Ext(name)
+		kind, known := contentTypes[ext]
+		if !known {
+			return fmt.Errorf("%s: no content type for %q", name, mime.TypeByExtension(ext))
+		}
+		sum := sha256.Sum256(content)
+		hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+		if _, taken := a.hashed[base]; taken {
+			return fmt.Errorf("two static files are called %s", base)
+		}
+		a.hashed[base] = hashed
+		a.files[hashed] = asset{kind, content}
+		return nil
+	})
+	return a, err
+}
+
+// path returns the address of a static file by its plain name. It is the
+// templates' asset function.
+func (a *assets) path(name string) (string, error) {
+	hashed, found := a.hashed[name]
+	if !found {
+		return "", fmt.Errorf("no static file %q", name)
+	}
+	return "/static/" + hashed, nil
+}
+
+// static handles GET /static/{file}.
+func (a *assets) static(w http.ResponseWriter, r *http.Request) error {
+	f, found := a.files[r.PathValue("file")]
+	if !found {
+		return errNotFound
+	}
+	w.Header().Set("Content-Type", f.contentType)
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	return nil
+}

@@ -1,0 +1,33 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// healthz handles GET /healthz: the process is alive, whatever it depends on.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "ok\n")
+	return nil
+}
+
+// readyz handles GET /readyz: sessions can be written and read. Microsoft has
+// no part in it: taking every instance out of service would mend nothing there.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if err := s.Sessions.Ready(ctx); err != nil {
+		noteError(r, slog.LevelError, err)
+		w.Header().Set("Retry-After", "5")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "session store unavailable\n")
+		return nil
+	}
+	_, _ = io.WriteString(w, "ready\n")
+	return nil
+}

@@ -1,0 +1,176 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fullest is as long as settings get: each field set, the longest zones.
+func fullest() settings {
+	set := settings{Zone: "America/Argentina/ComodRivadavia", SecondZone: "America/North_Dakota/New_Salem", WeekStart: "6", Clock: "12",
+		Language: "de", Theme: "light", View: "workweek", HideDeclined: true, NoKeys: true, Shared: true,
+		WorkDays: "0123456", WorkStart: 1395, WorkEnd: 1440}
+	for i := range maxHidden {
+		set.Hidden = append(set.Hidden, calendarHash(fmt.Sprint(i)))
+	}
+	return set
+}
+
+func TestSettingsCookieRoundTrip(t *testing.T) {
+	t.Parallel()
+	for _, https := range []bool{false, true} {
+		for _, want := range []settings{
+			{},
+			{Zone: "Europe/Berlin"},
+			{View: "month", Hidden: []string{"0123abcd"}},
+			{HideDeclined: true},
+			{NoKeys: true, Shared: true, Theme: "dark"},
+			{WorkDays: "15", WorkEnd: 720},
+			fullest(),
+		} {
+			s := &Server{site: newSite(&url.URL{Scheme: map[bool]string{false: "http", true: "https"}[https], Host: "x"}, nil, "")}
+			w := httptest.NewRecorder()
+			s.keep(w, want)
+			c := w.Result().Cookies()[0]
+			if len(c.Value) > 1024 {
+				t.Errorf("the cookie has %d bytes: %s", len(c.Value), c.Value)
+			}
+			if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Secure != https ||
+				strings.HasPrefix(c.Name, "__Host-") != https || c.MaxAge != int((365*24*time.Hour).Seconds()) {
+				t.Errorf("https %t: cookie %s", https, c)
+			}
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.AddCookie(c)
+			if diff := cmp.Diff(want, s.settingsOf(r)); diff != "" {
+				t.Errorf("settings (-kept +read):\n%s", diff)
+			}
+		}
+	}
+}
+
+// The cookie comes from outside: what it must not say, it does not.
+func TestHostileSettingsCookies(t *testing.T) {
+	t.Parallel()
+	s := &Server{site: newSite(&url.URL{Scheme: "http", Host: "x"}, nil, "")}
+	for _, test := range []struct {
+		cookie string
+		want   settings
+	}{
+		{"", settings{}},
+		{"%", settings{}},
+		{"tz=%zz", settings{}},
+		{"a;b=c", settings{}},
+		{strings.Repeat("tz=UTC&", 200), settings{}},
+		{"tz=../../etc/passwd", settings{}},
+		{"tz=%2Fetc%2Flocaltime", settings{}},
+		{"tz=Local", settings{}},
+		{"tz=" + strings.Repeat("A", 100), settings{}},
+		{"tz=Nowhere&tz2=Europe%2FBerlin", settings{SecondZone: "Europe/Berlin"}},
+		{"week=7&clock=13&lang=fr&theme=%22%3E%3Cscript%3E&view=year", settings{}},
+		{"week=-1&clock=24&lang=de&theme=dark&view=agenda", settings{Clock: "24", Language: "de", Theme: "dark", View: "agenda"}},
+		{"hidden=0123abcd.0123ABCD.xyz.01234567.<b>.0123abcd0", settings{Hidden: []string{"0123abcd", "01234567"}}},
+		{"hidden=0123abcd.0123abcd", settings{Hidden: []string{"0123abcd"}}},
+		{"declined=1&keys=0&shared=yes", settings{}},
+		{"work=1978x1&from=-5&till=9999", settings{WorkDays: "1"}},
+		{"from=600&till=540", settings{}},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", settingsCookie+"="+test.cookie)
+		if diff := cmp.Diff(test.want, s.settingsOf(r)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", test.cookie, diff)
+		}
+	}
+}
+
+func TestToggle(t *testing.T) {
+	t.Parallel()
+	a, b := calendarHash("a"), calendarHash("b")
+	set := settings{Hidden: []string{a}}
+	before := set
+	set.toggle(b)
+	set.toggle(a)
+	set.toggle("<script>"[:7])
+	set.toggle("zzzzzzzz")
+	if diff := cmp.Diff([]string{b}, set.Hidden); diff != "" {
+		t.Error(diff)
+	}
+	if before.Hidden[0] != a {
+		t.Error("toggling changes settings of others")
+	}
+	if set.shows("b") || !set.shows("a") {
+		t.Error("what is hidden shows")
+	}
+	full := fullest()
+	full.toggle(a)
+	if len(full.Hidden) != maxHidden {
+		t.Errorf("%d calendars are hidden, more than the cookie holds", len(full.Hidden))
+	}
+}
+
+// A posted form does not switch calendars that it did not list.
+func TestSavingKeepsOtherSettings(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	person := s.browser("en-GB")
+	person.signIn(t, s.people[0])
+	person.get(t, "/calendar/month/2026-07-08")
+	hash := calendarHash("elsewhere")
+	if got := person.post(t, "/settings", url.Values{"toggle": {hash}, "return_to": {"https://evil.example/"}}); got.Header.Get("Location") != "/calendar" {
+		t.Errorf("toggling leads to %q", got.Header.Get("Location"))
+	}
+	on, off := calendarHash("on"), calendarHash("off")
+	person.post(t, "/settings", url.Values{"theme": {"dark"}, "keys": {"on"}, "hidden": {"deadbeef"}, "listed": {on, off, "<script>"}, "show": {on, "unlisted"}})
+	kept, err := url.ParseQuery(person.cookies[settingsCookie])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(url.Values{"theme": {"dark"}, "view": {"month"}, "hidden": {hash + "." + off}}, kept); diff != "" {
+		t.Errorf("cookie (-want +got):\n%s", diff)
+	}
+}
+
+// Calendars of others are on once Microsoft was told to allow them, and not
+// when that was declined: asking for them would fail on every page.
+func TestAskingForSharedCalendars(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		action string
+		status int
+		kept   string
+	}{
+		{"cancel", http.StatusForbidden, ""},
+		{"accept", http.StatusSeeOther, "on"},
+	} {
+		s := newTestSite(t)
+		person := s.browser("en-GB")
+		person.signIn(t, s.people[0])
+		there, err := url.Parse(person.post(t, "/settings", url.Values{"shared": {"on"}}).Header.Get("Location"))
+		if err != nil || !strings.Contains(there.Query().Get("scope"), "Calendars.Read.Shared") {
+			t.Fatalf("switching them on leads to %s (%v)", there, err)
+		}
+		who := s.people[0].TenantID + "." + s.people[0].ObjectID
+		back, err := url.Parse(person.post(t, there.RequestURI(), url.Values{"account": {who}, "action": {test.action}}).Header.Get("Location"))
+		if err != nil || back.Path != "/auth/callback" {
+			t.Fatalf("%s leads to %s (%v)", test.action, back, err)
+		}
+		if got := person.get(t, back.RequestURI()); got.StatusCode != test.status {
+			t.Errorf("%s ends with %d, want %d", test.action, got.StatusCode, test.status)
+		}
+		kept, _ := url.ParseQuery(person.cookies[settingsCookie])
+		if kept.Get("shared") != test.kept {
+			t.Errorf("%s: the settings say %q", test.action, kept)
+		}
+		for _, path := range []string{"/calendar/week/2026-07-08", "/settings"} {
+			if got := person.get(t, path); got.StatusCode != http.StatusOK {
+				t.Errorf("%s, then %s: %d to %s", test.action, path, got.StatusCode, got.Header.Get("Location"))
+			}
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"daybook/internal/graph"
+	"daybook/internal/locale"
+)
+
+// settingsPage lets a person choose how Daybook looks.
+type settingsPage struct {
+	layout
+	Saved     bool
+	Missing   []string
+	Selects   []selectField
+	WorkDays  []checkField
+	Checks    []checkField
+	Calendars []calendarSwitch
+}
+
+type selectField struct {
+	Name, Label string
+	Options     []option
+}
+
+type option struct {
+	Value, Text string
+	Selected    bool
+}
+
+type checkField struct {
+	Name, Value, Label, Hint string
+	On                       bool
+}
+
+// settingsPage handles GET /settings. It works without Microsoft: only the
+// list of calendars is missing then.
+func (s *Server) settingsPage(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	l, set := v.locale, v.settings
+	page := settingsPage{layout: s.layout(v, "settings", l.T("Settings")), Saved: r.FormValue("saved") == "1"}
+	home, err := v.home(r.Context(), v.fresh)
+	if needsMicrosoft(err) {
+		return err
+	}
+	if err != nil {
+		page.Missing = []string{l.T("Your calendars cannot be listed at the moment.")}
+	}
+	page.Missing = append(page.Missing, missing(l, home.Missing...)...)
+	page.Selects = selects(l, set, home, s.now())
+	for i := range 7 {
+		day := (v.firstDay() + time.Weekday(i)) % 7
+		page.WorkDays = append(page.WorkDays, checkField{Name: "work", Value: strconv.Itoa(int(day)), Label: l.Weekday(day, locale.Wide),
+			On: slices.Contains(home.Settings.WorkDays, day)})
+	}
+	page.Checks = []checkField{
+		{Name: "declined", Value: "hide", Label: l.T("Hide events I have declined"), On: set.HideDeclined},
+		{Name: "shared", Value: "on", Label: l.T("Show calendars that others share with me"), Hint: l.T("Microsoft will ask you once to allow it."), On: set.Shared},
+		{Name: "keys", Value: "on", Label: l.T("Keyboard shortcuts"), Hint: l.T("Press ? on a calendar page to see them."), On: !set.NoKeys},
+	}
+	for _, g := range groups(v, home.Calendars) {
+		page.Calendars = append(page.Calendars, g.Calendars...)
+	}
+	return s.pages.render(w, http.StatusOK, "settings", page)
+}
+
+func selects(l *locale.Locale, set settings, home graph.Home, now time.Time) []selectField {
+	mailbox := l.T("As in my mailbox")
+	if home.Settings.Location != nil && home.Settings.ZoneKnown {
+		mailbox += " (" + l.City(home.Settings.Location.String()) + ")"
+	}
+	zones := func(chosen, none string) []option {
+		list := []option{{Value: "", Text: none}}
+		names := locale.Zones()
+		if chosen != "" && !slices.Contains(names, chosen) {
+			names = append(names, chosen)
+		}
+		for _, name := range names {
+			if loc := location(name); loc != nil {
+				list = append(list, option{name, l.City(name) + " (" + locale.Offset(now.In(loc)) + ")", name == chosen})
+			}
+		}
+		slices.SortStableFunc(list[1:], func(a, b option) int { return compareText(a.Text, b.Text) })
+		return list
+	}
+	days := []option{{Value: "", Text: l.T("As usual in my region")}}
+	for _, d := range []time.Weekday{time.Monday, time.Saturday, time.Sunday} {
+		value := strconv.Itoa(int(d))
+		days = append(days, option{value, l.Weekday(d, locale.Wide), set.WeekStart == value})
+	}
+	languages := []option{{Value: "", Text: l.T("As my browser asks")}}
+	for _, lang := range locale.Languages() {
+		languages = append(languages, option{lang.Tag, lang.Name, set.Language == lang.Tag})
+	}
+	return []selectField{
+		{"tz", l.T("Time zone"), zones(set.Zone, mailbox)},
+		{"tz2", l.T("Second time zone"), zones(set.SecondZone, l.T("None"))},
+		{"week", l.T("Week starts on"), days},
+		{"from", l.T("Working hours from"), halfHours(l, set.WorkEnd > 0, set.WorkStart)},
+		{"till", l.T("Working hours until"), halfHours(l, set.WorkEnd > 0, set.WorkEnd)},
+		{"clock", l.T("Times"), []option{{"", l.T("As in my mailbox"), set.Clock == ""}, {"24", "15:30", set.Clock == "24"}, {"12", "3:30 PM", set.Clock == "12"}}},
+		{"lang", l.T("Language"), languages},
+		{"theme", l.T("Colours"), []option{{"", l.T("As my device has them"), set.Theme == ""}, {"light", l.T("Light"), set.Theme == "light"}, {"dark", l.T("Dark"), set.Theme == "dark"}}},
+	}
+}
+
+// halfHours offers the times of a day.
+func halfHours(l *locale.Locale, set bool, chosen int) []option {
+	list := []option{{Value: "", Text: l.T("As in my mailbox"), Selected: !set}}
+	for m := 0; m <= 24*60; m += 30 {
+		list = append(list, option{strconv.Itoa(m), minutes(l, m, l.Hour12()), set && m == chosen})
+	}
+	return list
+}
+
+// saveSettings handles POST /settings: the whole form, or one calendar's
+// switch beside the calendar.
+func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	if hash := r.PostForm.Get("toggle"); hash != "" {
+		set := v.settings
+		set.toggle(hash)
+		s.keep(w, set)
+		http.Redirect(w, r, localPath(r.PostForm.Get("return_to"), "/calendar"), http.StatusSeeOther)
+		return nil
+	}
+	form := r.PostForm
+	if form.Get("keys") != "on" {
+		form.Set("keys", "off")
+	}
+	form.Del("hidden")
+	set := settingsFrom(form)
+	if set.Zone != form.Get("tz") || set.SecondZone != form.Get("tz2") {
+		return badRequest("This time zone is unknown.", "Time zones are written like Europe/Berlin.")
+	}
+	set.View = v.settings.View
+	set.Hidden = v.settings.Hidden
+	home, err := v.mailbox.Home(r.Context(), false)
+	if err == nil && sameDays(set.WorkDays, home.Settings.WorkDays) {
+		set.WorkDays = "" // stays as the mailbox has it, also when that changes
+	}
+	// A calendar that the form did not list stays as it was: it may have been
+	// missing from what Microsoft answered.
+	for _, hash := range form["listed"] {
+		if slices.Contains(form["show"], hash) == slices.Contains(set.Hidden, hash) {
+			set.toggle(hash)
+		}
+	}
+	if set.Shared && !v.settings.Shared {
+		// On only once Microsoft has let us: see callback.
+		set.Shared = false
+		s.keep(w, set)
+		return s.askShared(w, r, v)
+	}
+	s.keep(w, set)
+	http.Redirect(w, r, "/settings?saved=1", http.StatusSeeOther)
+	return nil
+}
+
+// sameDays reports whether digits name just those days.
+func sameDays(digits string, days []time.Weekday) bool {
+	for _, d := range days {
+		if !strings.Contains(digits, strconv.Itoa(int(d))) {
+			return false
+		}
+	}
+	return len(digits) == len(days)
+}

@@ -1,0 +1,177 @@
+// Comfort on top of pages that work without it: pages turn without a reload,
+// events open in a dialog, keys and swipes, and an open calendar keeps itself
+// current. Everything is an ordinary link or form underneath; any failure here
+// falls back to following it.
+"use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const main = () => $("#main");
+  const say = (text) => { const live = $("#live"); live.textContent = ""; setTimeout(() => { live.textContent = text; }, 60); };
+
+  // fetchPage returns the page at url as a document, or null where only a
+  // real navigation will do: signed out, moved elsewhere, an error.
+  const fetchPage = async (url, reload) => {
+    const answer = await fetch(url, { cache: reload ? "reload" : "default", credentials: "same-origin", redirect: "follow" });
+    const type = answer.headers.get("Content-Type") || "";
+    if (answer.status === 401) location.reload(); // the session has ended: what it showed must go
+    if (!answer.ok || !type.startsWith("text/html")) return null;
+    return { url: answer.url, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
+  };
+
+  let rendered = Date.now();
+
+  // Turning pages.
+  let turning = 0;
+  const show = (page) => {
+    for (const part of ["#main", ".bar nav"]) $(part).replaceWith(document.adoptNode($(part, page)));
+    document.title = page.title;
+    rendered = Date.now();
+  };
+  const turn = async (url, push) => {
+    const mine = ++turning;
+    main().setAttribute("aria-busy", "true");
+    let got = null;
+    try { got = await fetchPage(url); } catch { /* offline: let the browser say so */ }
+    if (mine !== turning) return;
+    if (!got || !$(".bar nav", got.page)) { location.assign(url); return; }
+    if (push) history.pushState({}, "", got.url);
+    show(got.page);
+    const heading = $("h1", main());
+    if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); say(heading.textContent.trim()); }
+    if (push) scrollTo(0, 0);
+  };
+
+  // An event in a dialog, under its own address: closing it is going back.
+  let peek = null;
+  const unpeek = () => {
+    if (!peek) return;
+    const { dialog, link } = peek;
+    peek = null;
+    dialog.remove();
+    link.focus({ preventScroll: true });
+  };
+  const openDialog = async (link) => {
+    const href = link.getAttribute("href");
+    let got = null;
+    try { got = await fetchPage(href); } catch { /* below */ }
+    const article = got && $("article.event", got.page);
+    if (!article) { location.assign(href); return; }
+    const dialog = document.createElement("dialog");
+    dialog.className = "peek";
+    dialog.setAttribute("aria-labelledby", "event-title");
+    dialog.append(document.adoptNode(article));
+    document.body.append(dialog);
+    peek = { dialog, link, over: location.href };
+    history.pushState({}, "", href);
+    dialog.addEventListener("close", () => { if (peek) history.back(); });
+    dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); });
+    dialog.showModal();
+  };
+  addEventListener("popstate", () => {
+    const closed = peek && peek.over === location.href;
+    unpeek();
+    if (!closed) turn(location.href, false);
+  });
+
+  // What is open over the page: on narrow screens what was folded is in it.
+  const menus = () => all(matchMedia("(min-width:700px)").matches ? "details.menu[open],.more [open]" : "details.menu[open]");
+  const plain = (e) => e.button === 0 && !e.metaKey && !e.ctrlKey && !e.shiftKey && !e.altKey && !e.defaultPrevented;
+  document.addEventListener("click", (e) => {
+    for (const menu of menus()) if (!menu.contains(e.target)) menu.open = false;
+    const link = e.target.closest && e.target.closest("a");
+    if (!link || !plain(e) || link.origin !== location.origin || link.target) return;
+    if (link.closest("dialog.peek") && link.matches("[data-close]")) { e.preventDefault(); peek.dialog.close(); return; }
+    if (link.matches(".cal .ev a") && window.HTMLDialogElement) { e.preventDefault(); openDialog(link); return; }
+    if (link.matches("[data-turn]") && !link.closest("dialog")) { e.preventDefault(); turn(link.href, true); }
+  });
+
+  // Keys: whatever on the page names a key in data-key is pressed by it.
+  const help = () => {
+    const dialog = document.createElement("dialog");
+    dialog.className = "peek keys";
+    const list = document.createElement("dl");
+    list.className = "facts";
+    const seen = new Set();
+    for (const el of all("[data-key]")) {
+      for (const key of el.dataset.key.split(" ")) {
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const dt = document.createElement("dt"), dd = document.createElement("dd"), kbd = document.createElement("kbd");
+        kbd.textContent = { ArrowLeft: "←", ArrowRight: "→" }[key] || key;
+        dt.append(kbd);
+        dd.textContent = el.getAttribute("aria-label") || el.textContent.trim();
+        list.append(dt, dd);
+      }
+    }
+    dialog.append(list);
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("click", () => dialog.close());
+    dialog.setAttribute("aria-label", document.body.dataset.keys);
+    dialog.showModal();
+  };
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape") for (const menu of menus()) { menu.open = false; $("summary", menu).focus(); }
+    if (!document.body.hasAttribute("data-keys") || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
+    if ($("dialog[open]") || e.target.closest("input,textarea,select,[contenteditable]")) return;
+    if (e.key === "?") { e.preventDefault(); help(); return; }
+    const target = all("[data-key]").find((el) => el.dataset.key.split(" ").includes(e.key));
+    if (!target) return;
+    e.preventDefault();
+    if (target.matches("input")) target.focus(); else target.click();
+  });
+
+  // Swipes turn pages on a phone.
+  let touch = null;
+  document.addEventListener("touchstart", (e) => {
+    touch = e.touches.length === 1 && e.target.closest(".pane") ? { x: e.touches[0].clientX, y: e.touches[0].clientY } : null;
+  }, { passive: true });
+  document.addEventListener("touchend", (e) => {
+    if (!touch) return;
+    const dx = e.changedTouches[0].clientX - touch.x, dy = e.changedTouches[0].clientY - touch.y;
+    touch = null;
+    if (Math.abs(dx) < 70 || Math.abs(dx) < 2.5 * Math.abs(dy)) return;
+    const link = $(dx < 0 ? "a[rel=next]" : "a[rel=prev]");
+    if (link) link.click();
+  }, { passive: true });
+
+  // Who has chosen no view yet gets the agenda on a narrow screen.
+  const narrow = $(".cal[data-narrow]");
+  if (narrow && matchMedia("(max-width:699px)").matches) { history.replaceState({}, "", narrow.dataset.narrow); turn(narrow.dataset.narrow, false); }
+
+  // Keeping an open calendar current.
+
+  const events = (root) => new Map(all(".h-event", root).map((el) =>
+    [el.textContent.replace(/\s+/g, " ").trim() + " " + ($(".u-url", el) || el).getAttribute("href"), ($(".p-name", el) || el).textContent.trim()]));
+  const nameOf = (details) => [details.closest("[aria-labelledby]")?.getAttribute("aria-labelledby"), details.parentElement.className, $("summary", details).textContent].join();
+  const refresh = async () => {
+    // Whoever is reading something opened, or typing, is not interrupted.
+    if (!$(".cal .pane") || $("dialog[open]") || $("main details[open] .fold") || $("details.menu[open]") || document.activeElement.matches("input,select,textarea") || main().hasAttribute("aria-busy")) return;
+    const url = location.href, mine = turning;
+    let got = null;
+    try { got = await fetchPage(url, true); } catch { return; }
+    if (!got || url !== location.href || mine !== turning || $("dialog[open]") || !$(".cal", got.page)) return;
+    const before = events(document), after = events(got.page);
+    const changed = new Set();
+    for (const [key, name] of after) if (!before.has(key)) changed.add(name);
+    for (const [key, name] of before) if (!after.has(key)) changed.add(name);
+    const focus = document.activeElement && document.activeElement.getAttribute("href");
+    const scroll = [scrollX, scrollY];
+    const opened = new Set(all("details[open]", main()).map(nameOf));
+    show(got.page);
+    for (const details of all("details", main())) details.open = opened.has(nameOf(details));
+    scrollTo(...scroll);
+    if (focus) { const link = $(`a[href="${CSS.escape(focus)}"]`); if (link) link.focus({ preventScroll: true }); }
+    if (changed.size) say($(".cal").dataset.changed + " " + [...changed].slice(0, 5).join(", "));
+  };
+  let asked = Date.now();
+  const tick = () => {
+    for (const line of all(".now")) line.style.transform = `translateY(calc(${(Date.now() - rendered) / 300000} * var(--u)))`;
+    if (document.visibilityState === "visible" && Date.now() - asked >= 55000) { asked = Date.now(); refresh(); }
+  };
+  setInterval(tick, 10000);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible" && Date.now() - asked > 10000) { asked = Date.now(); refresh(); }
+  });
+})();
