@@ -1,0 +1,261 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"daybook/internal/simulator"
+)
+
+var keyboardParts = []browserPart{
+	{"the keyboard alone reaches and opens every event", keyboardAlone},
+	{"shortcuts", shortcuts},
+	{"an event over the calendar", dialog},
+	{"pages turn without a reload", turning},
+	{"an open calendar keeps itself current", current},
+}
+
+func keyboardAlone(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.signIn(lena)
+	b.open(weekPath())
+	ask[bool](b, `window.reached = new Set(), window.blurred = [], document.addEventListener('focusin', e => {
+		if (e.target.matches('.u-url')) reached.add(e.target.href);
+		if (getComputedStyle(e.target).outlineStyle === 'none') blurred.push(e.target.outerHTML.slice(0, 100));
+	}), true`)
+	for range ask[int](b, "document.querySelectorAll('a, button, summary, input, select').length") {
+		b.press(kb.Tab)
+	}
+	if missed := ask[[]string](b, "[...document.querySelectorAll('.u-url')].filter(a => !reached.has(a.href)).map(a => a.textContent)"); len(missed) > 0 {
+		t.Errorf("Tab does not reach %q", missed)
+	}
+	if reached := ask[int](b, "reached.size"); reached < 20 {
+		t.Errorf("%d events reached in a full week", reached)
+	}
+	if unseen := ask[[]string](b, "blurred"); len(unseen) > 0 {
+		t.Errorf("nothing shows that these have the focus: %q", unseen)
+	}
+	// Enter on any of them does what a click does; each page is checked to be
+	// that event's.
+	for i := range 3 {
+		name := ask[string](b, fmt.Sprintf("(a => (a.focus(), a.querySelector('.p-name').textContent))(document.querySelectorAll('.u-url')[%d * 7])", i))
+		b.press(kb.Enter)
+		b.until(fmt.Sprintf("document.querySelector('dialog[open] h1')?.textContent === %q", name))
+		b.press(kb.Escape)
+		b.until("!document.querySelector('dialog') && location.pathname.startsWith('/calendar/week/')")
+	}
+}
+
+func shortcuts(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.signIn(lena)
+	b.open("/calendar/week/2026-03-04")
+	stay := b.staying()
+	for _, s := range []struct{ key, path string }{
+		{"j", "/calendar/week/2026-03-11"}, {"k", "/calendar/week/2026-03-04"},
+		{kb.ArrowRight, "/calendar/week/2026-03-11"}, {kb.ArrowLeft, "/calendar/week/2026-03-04"},
+		{"d", "/calendar/day/2026-03-04"}, {"x", "/calendar/workweek/2026-03-04"}, {"m", "/calendar/month/2026-03-04"},
+		{"a", "/calendar/agenda/2026-03-04"}, {"w", "/calendar/week/2026-03-04"}, {"t", "/calendar/week/20"},
+	} {
+		b.press(s.key)
+		b.until(fmt.Sprintf("location.pathname.startsWith(%q) && !document.querySelector('#main[aria-busy]')", s.path))
+	}
+	if path := ask[string](b, "location.pathname"); strings.Contains(path, "2026-03") {
+		t.Errorf("t leads to %s", path)
+	}
+	stay()
+
+	b.press("?")
+	b.until("['t', 'j', 'k', 'd', 'w', 'x', 'm', 'a', '/'].every(key => [...document.querySelectorAll('dialog[open] kbd')].some(e => e.textContent === key))")
+	b.shoot("shortcuts")
+	b.press("m") // not while a dialog is open
+	b.press(kb.Escape)
+	b.until("!document.querySelector('dialog')")
+
+	b.press("/")
+	b.at("/calendar/search")
+	stay = b.staying()
+	b.press("/")
+	b.until("document.activeElement.id === 'q'")
+	stay()
+	b.press("m", "?", "t")
+	if typed := ask[string](b, "document.activeElement.value"); typed != "m?t" {
+		t.Errorf("typed into the search: %q", typed)
+	}
+	b.unmoved("/calendar/search")
+
+	b.open("/settings")
+	b.click("input[name=keys]")
+	b.click("main form button.primary")
+	b.until("location.search === '?saved=1'")
+	b.open("/calendar/week/2026-03-04")
+	b.press("m", "j", "?", "/")
+	b.unmoved("/calendar/week/2026-03-04")
+}
+
+// staying returns what fails when the document was left since.
+func (b *tab) staying() func() {
+	b.Helper()
+	ask[bool](b, "window.stays = true")
+	return func() {
+		b.Helper()
+		if !ask[bool](b, "window.stays === true") {
+			b.Error("the page was loaded anew")
+		}
+	}
+}
+
+// unmoved fails when the keys pressed before have begun or done anything.
+// Whatever keys do they begin at once, and answers to one another are given
+// in order.
+func (b *tab) unmoved(path string) {
+	b.Helper()
+	if !ask[bool](b, fmt.Sprintf("location.pathname === %q && !document.querySelector('dialog, #main[aria-busy]')", path)) {
+		b.Errorf("a key did something at %s", ask[string](b, "location.href"))
+	}
+}
+
+func dialog(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t), withRules())
+	b.signIn(lena)
+	b.open(weekPath())
+	stay := b.staying()
+	const open = "document.querySelector('dialog[open]')"
+	href := ask[string](b, designReview+".getAttribute('href')")
+	focused := fmt.Sprintf("!document.querySelector('dialog') && location.pathname.startsWith('/calendar/week/') && document.activeElement.getAttribute('href') === %q", href)
+
+	ways := map[string]func(){
+		"Escape":          func() { b.press(kb.Escape) },
+		"the back button": b.back,
+		"its button":      func() { b.click("dialog [data-close]") },
+		"a click beside":  func() { b.do(chromedp.MouseClickXY(4, 400)) },
+	}
+	for name, closes := range ways {
+		b.clickOn(designReview)
+		b.until(fmt.Sprintf("%s && location.pathname + location.search === %q", open, href))
+		if inside := ask[bool](b, open+".contains(document.activeElement)"); !inside {
+			t.Error("the focus is not in the dialog")
+		}
+		if name == "Escape" {
+			b.shoot("dialog")
+			b.accessible()
+		}
+		closes()
+		b.until(focused)
+	}
+	stay()
+	if shown := ask[string](b, "document.querySelector('h1').textContent"); shown == "" {
+		t.Error("the calendar is gone")
+	}
+
+	// The address is the event's: a reload shows its page, and from there the
+	// way back is to the calendar as it was.
+	b.clickOn(designReview)
+	b.until(open)
+	b.do(page.Reload())
+	b.until("!window.stays && document.readyState === 'complete' && document.querySelector('main article.event') && !document.querySelector('dialog')")
+	b.back()
+	b.until("location.pathname.startsWith('/calendar/week/') && document.querySelector('.grid') && getComputedStyle(document.querySelector('.grid')).display === 'grid'")
+}
+
+func turning(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.signIn(lena)
+	b.open("/calendar/week/2026-03-04")
+	stay := b.staying()
+	before := ask[string](b, "document.querySelector('h1').textContent")
+	turned := `document.activeElement === document.querySelector('h1') && document.activeElement.textContent.includes(document.querySelector('#live').textContent.trim()) && document.querySelector('#live').textContent`
+	b.click("a[rel=next]")
+	b.until("location.pathname === '/calendar/week/2026-03-11' && " + turned)
+	if after := ask[string](b, "document.querySelector('h1').textContent"); after == before || !strings.HasPrefix(ask[string](b, "document.title"), strings.Fields(after)[0]) {
+		t.Errorf("the week after %q is headed %q", before, after)
+	}
+	b.click(`.views a[data-key=m]`)
+	b.until("location.pathname === '/calendar/month/2026-03-11' && document.querySelector('.month')")
+	b.back()
+	b.until("location.pathname === '/calendar/week/2026-03-11' && document.querySelector('.grid')")
+	b.back()
+	b.until(fmt.Sprintf("location.pathname === '/calendar/week/2026-03-04' && document.querySelector('h1').textContent === %q", before))
+	stay()
+
+	// A swipe turns too.
+	ask[bool](b, `(() => {
+		const pane = document.querySelector('.pane');
+		const at = x => new Touch({identifier: 1, target: pane, clientX: x, clientY: 500});
+		pane.dispatchEvent(new TouchEvent('touchstart', {bubbles: true, touches: [at(900)], changedTouches: [at(900)]}));
+		pane.dispatchEvent(new TouchEvent('touchend', {bubbles: true, touches: [], changedTouches: [at(700)]}));
+		return true;
+	})()`)
+	b.until("location.pathname === '/calendar/week/2026-03-11'")
+	stay()
+
+	// From the search the calendar comes in its own clothes.
+	b.open("/calendar/search?q=retrospective")
+	b.click(".day h2 a")
+	b.until("location.pathname.startsWith('/calendar/day/') && getComputedStyle(document.querySelector('.grid')).display === 'grid'")
+	if at := ask[string](b, "document.querySelector('.bar [aria-current]').textContent"); at != "Calendar" {
+		t.Errorf("the bar says that this is %q", at)
+	}
+}
+
+// current changes the mailbox under an open week. The page's clock is put
+// forward instead of waited for.
+func current(t *testing.T, c *chrome) {
+	d := newDemo(t)
+	b := c.newTab(t, d)
+	b.do(chromedp.ActionFunc(onNewDocument(`
+		const now = Date.now;
+		let ahead = 0;
+		Date.now = () => now() + ahead;
+		const ticks = [];
+		window.setInterval = f => ticks.push(f);
+		window.minutePasses = () => { ahead += 60000; ticks.forEach(f => f()); };
+		window.comesBack = () => { ahead += 30000; document.dispatchEvent(new Event('visibilitychange')); };`)))
+	b.signIn(lena)
+	b.open(weekPath())
+	stay := b.staying()
+	at := thisMonday().AddDate(0, 0, 5)
+	put := func(name string, hour int) string {
+		start := time.Date(at.Year(), at.Month(), at.Day(), hour, 0, 0, 0, time.UTC)
+		id, err := d.sim.Put(d.sim.Person(lena), simulator.Event{Subject: name, Start: start, End: start.Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	shown := func(name string) string {
+		return fmt.Sprintf("[...document.querySelectorAll('.p-name')].some(e => e.textContent === %q)", name)
+	}
+	said := func(name string) string {
+		return fmt.Sprintf("document.querySelector('#live').textContent.includes(%q)", name)
+	}
+
+	id := put("Paint the fence", 14)
+	ask[bool](b, designReview+".focus(), minutePasses(), true")
+	b.until(shown("Paint the fence") + " && " + said("Paint the fence"))
+	if !ask[bool](b, designReview+" === document.activeElement") {
+		t.Error("the refresh has taken the focus away")
+	}
+	if err := d.sim.Remove(d.sim.Person(lena), id); err != nil {
+		t.Fatal(err)
+	}
+	put("Water the plants", 16)
+	ask[bool](b, "comesBack(), true")
+	b.until("!" + shown("Paint the fence") + " && " + shown("Water the plants") + " && " + said("Water the plants"))
+
+	// What is being read stays open.
+	ask[bool](b, "document.querySelector('.side details').open = true")
+	put("Feed the cat", 18)
+	ask[bool](b, "minutePasses(), true")
+	b.until(shown("Feed the cat"))
+	if !ask[bool](b, "document.querySelector('.side details').open") {
+		t.Error("the refresh has closed what was open")
+	}
+	stay()
+}

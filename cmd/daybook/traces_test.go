@@ -1,0 +1,119 @@
+package main
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	spans "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// A fakeCollector keeps the spans it is sent.
+type fakeCollector struct {
+	*httptest.Server
+	mu    sync.Mutex
+	spans []*spans.Span
+	about string
+}
+
+func newFakeCollector(t *testing.T) *fakeCollector {
+	t.Helper()
+	c := new(fakeCollector)
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := io.Reader(r.Body)
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			unzipped, err := gzip.NewReader(body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			body = unzipped
+		}
+		raw, err := io.ReadAll(body)
+		var request collector.ExportTraceServiceRequest
+		if e := proto.Unmarshal(raw, &request); e != nil || err != nil || r.URL.Path != "/v1/traces" {
+			t.Errorf("%s: %v, %v", r.URL.Path, err, e)
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, from := range request.ResourceSpans {
+			c.about += from.Resource.String()
+			for _, scope := range from.ScopeSpans {
+				c.spans = append(c.spans, scope.Spans...)
+			}
+		}
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestTraces(t *testing.T) {
+	t.Parallel()
+	c := newFakeCollector(t)
+	addr := freeAddr(t)
+	m := newStage(t, "http://"+addr)
+	site := m.start(addr, "SESSION_STORE=memory", "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL)
+	b := m.signedIn(m.people[0])
+	b.get("/calendar/search?q=CanaryQuery")
+	b.get("/calendar/events/CanaryEventID")
+	b.with("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").get("/no/such/CanaryPath")
+	site.stop()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !strings.Contains(c.about, `"daybook"`) {
+		t.Errorf("the service has no name: %s", c.about)
+	}
+	var names []string
+	calls := 0
+	for _, span := range c.spans {
+		names = append(names, span.Name)
+		text := span.String()
+		if what := m.leak(text); what != "" {
+			t.Errorf("a span holds a secret: %s\n%s", what, text)
+		}
+		for _, private := range []string{"Canary", "2026-11", "return_to", "orderby", m.people[0].Username} {
+			if strings.Contains(text, private) {
+				t.Errorf("a span holds %q:\n%s", private, text)
+			}
+		}
+		if span.Kind == spans.Span_SPAN_KIND_CLIENT {
+			calls++
+			if span.Name != "GET "+m.server.Listener.Addr().String() && span.Name != "POST "+m.server.Listener.Addr().String() {
+				t.Errorf("a call to Microsoft is named %q", span.Name)
+			}
+		} else if span.ParentSpanId != nil {
+			t.Errorf("whoever asks decides on the trace: %s", text)
+		}
+	}
+	for _, route := range []string{"GET /auth/login", "GET /auth/callback", "GET /calendar/{view}/{date}", "GET /calendar/search", "GET /calendar/events/{id}", "none"} {
+		if !slices.Contains(names, route) {
+			t.Errorf("no span is named %q: %q", route, names)
+		}
+	}
+	if calls < 3 {
+		t.Errorf("%d spans of calls to Microsoft, want some for discovery, token and Graph", calls)
+	}
+}
+
+// Without a collector's address there is nothing to go through.
+func TestTracesAreOff(t *testing.T) {
+	t.Parallel()
+	off, err := startTraces(t.Context(), nil, quiet())
+	if err != nil || off != nil {
+		t.Fatalf("startTraces without an endpoint = %v, %v", off, err)
+	}
+	h := http.NewServeMux()
+	if off.handler(h) != http.Handler(h) || off.transport(nil) != nil {
+		t.Error("something is wrapped although traces are off")
+	}
+	off.stop()
+}
