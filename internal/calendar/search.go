@@ -70,6 +70,8 @@ func spell(s string) spelling {
 		s = strings.ToLower(s)
 		return spelling{s, s}
 	}
+	// How norm reads bytes that are no UTF-8 depends on what follows them.
+	s = strings.ToValidUTF8(s, "\ufffd")
 	var plain, long strings.Builder
 	before := rune(0)
 	for _, r := range norm.NFKD.String(s) {
