@@ -97,11 +97,17 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// FormAction returns the origin that a Content-Security-Policy's form-action
-// must allow so that a sign-out form's redirect reaches Microsoft. No network.
+// FormAction returns the origins, divided by a space, that a
+// Content-Security-Policy's form-action must allow so that a sign-out form's
+// redirect reaches Microsoft: browsers hold the policy against every redirect
+// on the way, and personal accounts are led on to login.live.com. No network.
 func (p *Provider) FormAction() string {
 	u, _ := url.Parse(p.app.authority) // New has parsed it
-	return "https://" + u.Host
+	origin := "https://" + u.Host
+	if u.Host == "login.microsoftonline.com" && (p.app.Tenant == "common" || p.app.Tenant == "consumers") {
+		origin += " https://login.live.com"
+	}
+	return origin
 }
 
 // Ping fetches Microsoft's discovery document anew and checks it. The error is
