@@ -59,6 +59,9 @@ func TestRefusals(t *testing.T) {
 					if token, last = p.Token(t.Context(), a, s, TokenOptions{}); problem(last) != tt.want || token != "" {
 						t.Fatalf("Token() = %q, %v, want %v", token, last, tt.want)
 					}
+					// The answer is given before the refresh has let go of its
+					// lock; whoever asks in between shares it.
+					synctest.Wait()
 				}
 				if n := i.refreshes(); n != tt.requests {
 					t.Errorf("token requests = %d, want %d", n, tt.requests)
