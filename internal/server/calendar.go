@@ -274,6 +274,3 @@ func missingName(l *locale.Locale, what string) string {
 func needsMicrosoft(err error) bool {
 	return err != nil && (explain(err).Status == http.StatusUnauthorized || claimsOf(err) != "")
 }
-
-// compareText sorts labels for people, near enough for lists of zones.
-func compareText(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }

@@ -52,7 +52,7 @@ func (d *drawing) missing(home graph.Home, got graph.Events) []string {
 type dayView struct {
 	Date, Href            string
 	Weekday, Number, Rest string // "Mon", "23", "November 2026"
-	Full                  string // "Monday 23 November"
+	Full, Dated           string // "Monday 23 November", "Monday, 23 November 2026"
 	Nothing               string // said where there are no events
 	Today, Weekend        bool
 	Out                   bool // belongs to another month
@@ -83,7 +83,7 @@ func (d *drawing) day(date calendar.Date) dayView {
 	return dayView{
 		Date: date.String(), Href: d.ask.path(calendar.Day, date),
 		Weekday: d.Locale.Weekday(date.Weekday(), locale.Abbreviated), Number: strconv.Itoa(date.Day),
-		Rest: d.Locale.Date(at, locale.MonthYear), Full: d.Locale.Date(at, locale.WeekdayDayMonth),
+		Rest: d.Locale.Date(at, locale.MonthYear), Full: d.Locale.Date(at, locale.WeekdayDayMonth), Dated: d.Locale.Date(at, locale.Full),
 		Nothing: d.T("Nothing planned"),
 		Today:   date == d.today(), Weekend: slices.Contains(d.Weekend(), date.Weekday()),
 	}

@@ -68,7 +68,7 @@ func (d *drawing) grid(kind calendar.View, date calendar.Date, days []calendar.D
 		for _, x := range day.Blank {
 			v.Shades = append(v.Shades, "gap "+place(x.Top, x.Height))
 		}
-		if d.worksOn(day.Date) {
+		if d.worksHere() && d.worksOn(day.Date) {
 			for _, x := range []calendar.Extent{axis.Between(0, work.Start), axis.Between(work.End, 24*60)} {
 				if x.Height > 0 {
 					v.Shades = append(v.Shades, "off "+place(x.Top, x.Height))
@@ -161,6 +161,13 @@ func (d *drawing) bar(b calendar.Bar) item {
 
 // maxLanes is how many lanes grid.css has.
 const maxLanes = 30
+
+// worksHere reports whether the working hours are meant in the zone shown: the
+// mailbox's are in a zone of its own, those chosen in the settings are not.
+func (d *drawing) worksHere() bool {
+	own := d.home.Settings.WorkZone
+	return d.set.WorkEnd > 0 || own == nil || own.String() == d.loc.String()
+}
 
 // worksOn reports whether the person works on the day of the week of date.
 func (d *drawing) worksOn(date calendar.Date) bool {

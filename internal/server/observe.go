@@ -17,12 +17,11 @@ import (
 // A visit is what is learnt about one request on its way, for the one log
 // line written at its end.
 type visit struct {
-	id    string    // reference shown on error pages
-	route string    // the pattern that took it, or ""
-	user  string    // a hash of who is signed in, or ""
-	since time.Time // when they signed in
-	hint  string    // their user name, to spare them Microsoft's account picker
-	page  string    // what a sign-in that ends here was for; "": this request
+	id    string   // reference shown on error pages
+	route string   // the pattern that took it, or ""
+	user  string   // a hash of who is signed in, or ""
+	who   *visitor // they themselves, or nil
+	page  string   // what a sign-in that ends here was for; "": this request
 	level slog.Level
 	err   error
 	gone  bool // the browser left before its answer

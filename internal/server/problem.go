@@ -18,6 +18,9 @@ type errorPage struct {
 // fail, as plain text.
 func (s *Server) renderProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	page := errorPage{layout: s.publicLayout(r, p.Title), Status: p.Status, Action: p.Action, Reference: visitOf(r).id}
+	if who := visitOf(r).who; who != nil {
+		page.layout = s.layout(who, "", page.Title)
+	}
 	if p.Text != "" {
 		page.Text = page.T(p.Text)
 	}

@@ -64,6 +64,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	d := s.drawing(v, home, loc, ask{})
 	for _, day := range d.agenda(daysOf(match, loc), match) {
 		if !day.Empty {
+			day.Full = day.Dated // the days of a search are of two years
 			page.Days = append(page.Days, day)
 		}
 	}

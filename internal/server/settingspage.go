@@ -9,6 +9,9 @@ import (
 
 	"daybook/internal/graph"
 	"daybook/internal/locale"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
 )
 
 // settingsPage lets a person choose how Daybook looks.
@@ -83,7 +86,8 @@ func selects(l *locale.Locale, set settings, home graph.Home, now time.Time) []s
 				list = append(list, option{name, l.City(name) + " (" + locale.Offset(now.In(loc)) + ")", name == chosen})
 			}
 		}
-		slices.SortStableFunc(list[1:], func(a, b option) int { return compareText(a.Text, b.Text) })
+		order := collate.New(language.Make(l.Tag()))
+		slices.SortStableFunc(list[1:], func(a, b option) int { return order.CompareString(a.Text, b.Text) })
 		return list
 	}
 	days := []option{{Value: "", Text: l.T("As usual in my region")}}

@@ -50,7 +50,7 @@ func (s *Server) signedIn(h accountHandler) handler {
 		}
 		v.mailbox.Shared = set.Shared
 		visit := visitOf(r)
-		visit.user, visit.since, visit.hint = hashUser(account), open.Since(), account.Username
+		visit.user, visit.who = hashUser(account), v
 		return h(w, r, v)
 	}
 }
@@ -100,8 +100,8 @@ const (
 // would send it: with a session, or with a sign-in that failed.
 func (s *Server) loops(r *http.Request) bool {
 	_, err := r.Cookie(s.site.cookiePrefix + mendedCookie)
-	since := visitOf(r).since
-	return err == nil && (since.IsZero() || s.now().Sub(since) < mendedAge)
+	who := visitOf(r).who
+	return err == nil && (who == nil || s.now().Sub(who.session.Since()) < mendedAge)
 }
 
 // sendToMicrosoft answers errors that only a trip to Microsoft can mend, and
@@ -117,6 +117,7 @@ func (s *Server) sendToMicrosoft(w http.ResponseWriter, r *http.Request, err err
 		if _, err := s.Sessions.SignOut(w, r); err != nil {
 			return false
 		}
+		visitOf(r).who = nil
 	}
 	if dest := r.Header.Get("Sec-Fetch-Dest"); r.Method != http.MethodGet || (dest != "" && dest != "document") {
 		return false
@@ -145,7 +146,10 @@ func (s *Server) sendToMicrosoft(w http.ResponseWriter, r *http.Request, err err
 	}
 	http.SetCookie(w, &http.Cookie{Name: s.site.cookiePrefix + mendedCookie, Value: "1", Path: "/",
 		MaxAge: int(2 * mendedAge / time.Second), HttpOnly: true, Secure: s.site.https, SameSite: http.SameSiteLaxMode})
-	want.ReturnTo, want.LoginHint, want.Shared = back, visitOf(r).hint, set.Shared
+	want.ReturnTo, want.Shared = back, set.Shared
+	if who := visitOf(r).who; who != nil {
+		want.LoginHint = who.account.Username // spares them Microsoft's account picker
+	}
 	if err := s.begin(w, r, want); err != nil {
 		s.answer(w, r, err) // Microsoft cannot be reached, say
 		return true
