@@ -12,6 +12,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -41,7 +42,7 @@ type Dir struct {
 // returns the store in it. It refuses a folder that others may use and in
 // which things lie that are not the store's, such as a shared temporary folder.
 func OpenDir(name string) (*Dir, error) {
-	if err := os.MkdirAll(name, 0o700); err != nil {
+	if err := makeFolder(name); err != nil {
 		return nil, fmt.Errorf("session folder: %w", err)
 	}
 	root, err := os.OpenRoot(name)
@@ -53,6 +54,30 @@ func OpenDir(name string) (*Dir, error) {
 		return nil, fmt.Errorf("session folder %s: %w", name, err)
 	}
 	return &Dir{root: root}, nil
+}
+
+// makeFolder makes a folder, and those above it that are missing. Each is synced
+// into the one above: what is stored in a folder is lost with the folder's name.
+func makeFolder(name string) error {
+	err := os.Mkdir(name, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeFolder(filepath.Dir(name)); err != nil {
+			return err
+		}
+		err = os.Mkdir(name, 0o700)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	above, e := os.Open(filepath.Dir(name))
+	if e == nil {
+		e = above.Sync()
+		above.Close()
+	}
+	if err != nil { // it was there: who made it may have died before this
+		return nil
+	}
+	return e
 }
 
 // Close releases the folder. The store is not usable afterwards.

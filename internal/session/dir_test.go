@@ -197,9 +197,16 @@ func TestDirSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	half := filepath.Join(folder, ".secret123") // of who died while making the secret
+	if err := os.WriteFile(half, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	n, err := d.Sweep(t.Context(), now.Add(2*time.Hour+time.Millisecond))
 	if err != nil || n != 4 {
 		t.Errorf("Sweep = %d, %v; want 4", n, err)
+	}
+	if _, err := os.Stat(half); err == nil {
+		t.Error("Sweep left half a secret")
 	}
 	var left []string
 	for entry := range d.entries(t.Context()) {

@@ -98,6 +98,7 @@ func (d *Dir) makeShard(name string) (*os.Root, error) {
 		}
 	}
 	if err := syncDir(d.root); err != nil {
+		_ = d.root.Remove(name) // the next writer would take it for synced
 		return nil, err
 	}
 	return d.root.OpenRoot(name)

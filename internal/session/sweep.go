@@ -42,6 +42,14 @@ func (d *Dir) Sweep(ctx context.Context, now time.Time) (int, error) {
 		keep(err)
 		stale = stale[:0]
 	}
+	names, err := list(d.root, ".")
+	keep(err)
+	for _, name := range names { // beside the secret: of who died while making it
+		if strings.HasPrefix(name, ".") && name != shardLock {
+			stale = append(stale, name)
+		}
+	}
+	flush()
 	for entry, err := range d.entries(ctx) {
 		if err != nil {
 			keep(err)
