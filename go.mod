@@ -19,6 +19,7 @@ require (
 	github.com/gomodule/redigo v1.9.3
 	github.com/google/go-cmp v0.7.0
 	github.com/google/renameio/v2 v2.0.2
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/jba/templatecheck v0.7.1
 	github.com/joho/godotenv v1.5.1
 	github.com/klauspost/compress v1.20.3
