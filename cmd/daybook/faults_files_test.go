@@ -7,116 +7,11 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
-
-// A diskFault is a way in which the session folder's disk fails.
-type diskFault struct {
-	name         string
-	inject, heal func(t *testing.T, disk string)
-	deletes      bool // signing out works
-}
-
-func diskFaults() []diskFault {
-	remount := func(options string) func(*testing.T, string) {
-		return func(t *testing.T, disk string) {
-			t.Helper()
-			if out, err := exec.Command("mount", "-o", "remount,"+options, disk).CombinedOutput(); err != nil {
-				t.Fatalf("remount: %v\n%s", err, out)
-			}
-		}
-	}
-	empty := func(t *testing.T, disk string) {
-		t.Helper()
-		if err := os.RemoveAll(filepath.Join(disk, "junk")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return []diskFault{
-		{name: "F14 no room", inject: func(t *testing.T, disk string) {
-			f, err := os.Create(filepath.Join(disk, "junk"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			for err == nil {
-				_, err = f.Write(make([]byte, 512))
-			}
-			if !errors.Is(err, syscall.ENOSPC) {
-				t.Fatal(err)
-			}
-		}, heal: empty, deletes: true},
-		{name: "F14 no inodes", inject: func(t *testing.T, disk string) {
-			err := os.Mkdir(filepath.Join(disk, "junk"), 0o700)
-			for i := 0; err == nil; i++ {
-				err = os.WriteFile(filepath.Join(disk, "junk", fmt.Sprint(i)), nil, 0o600)
-			}
-			if !errors.Is(err, syscall.ENOSPC) {
-				t.Fatal(err)
-			}
-		}, heal: empty, deletes: true},
-		{name: "F15 read-only", inject: remount("ro"), heal: remount("rw")},
-	}
-}
-
-func TestFaultDisk(t *testing.T) {
-	t.Parallel()
-	disk := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=512k,nr_inodes=600", "tmpfs", disk).CombinedOutput(); err != nil {
-		t.Skipf("only where a file system may be mounted: %v: %s", err, bytes.TrimSpace(out))
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", disk).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v\n%s", err, out)
-		}
-	})
-	addr := freeAddr(t)
-	m := newStage(t, "http://"+addr)
-	m.start(addr, "SESSION_STORE=filesystem", "SESSION_DIR="+filepath.Join(disk, "sessions"))
-	lena, marcus := m.people[0], m.people[1]
-	stays := m.signedIn(lena)
-	before := stays.cookie()
-	for _, f := range diskFaults() {
-		t.Run(f.name, func(t *testing.T) {
-			leaves, halfway := m.signedIn(marcus), m.visitor()
-			picker := halfway.begin()
-			f.inject(t, disk)
-
-			status(t, "calendar", stays.get(week), http.StatusOK)
-			callback := halfway.choose(picker, marcus)
-			unavailable(t, "end of a sign-in", halfway.follow(callback))
-			if halfway.cookie() != "" {
-				t.Error("a session began that is stored nowhere")
-			}
-			unavailable(t, "readyz", stays.get("/readyz"))
-			out := leaves.must(http.MethodPost, "/auth/logout", nil)
-			if f.deletes {
-				status(t, "sign-out", out, http.StatusSeeOther)
-			} else {
-				status(t, "sign-out", out, http.StatusServiceUnavailable)
-			}
-			if !clears(out) {
-				t.Errorf("sign-out left the cookie: %q", out.header["Set-Cookie"])
-			}
-
-			f.heal(t, disk)
-			eventually(t, 5*time.Second, "ready again without a restart", func() bool { return stays.get("/readyz").status == http.StatusOK })
-			status(t, "calendar afterwards", stays.get(week), http.StatusOK)
-			if stays.cookie() != before {
-				t.Error("the cookie changed")
-			}
-			status(t, "the same sign-in, tried again", halfway.follow(callback), http.StatusOK)
-			if litter := temporary(t, filepath.Join(disk, "sessions")); len(litter) > 0 {
-				t.Errorf("temporary files are left: %q", litter)
-			}
-		})
-	}
-}
 
 // files lists what lies below a folder.
 func files(t *testing.T, dir string) []string {
