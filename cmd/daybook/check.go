@@ -156,17 +156,20 @@ func examineRedis(ctx context.Context, r *session.Redis) []finding {
 	if err != nil {
 		return []finding{{"fail", "redis", err.Error()}}
 	}
+	if facts == (session.RedisFacts{}) {
+		return []finding{{"warn", "redis", "does not say what it evicts and keeps; sessions want maxmemory-policy noeviction and appendonly yes"}}
+	}
 	list := []finding{{"ok", "redis", "version " + facts.Version}}
 	if !redisHasPXAT(facts.Version) {
 		list[0] = finding{"fail", "redis", "version " + facts.Version + " is too old; use 6.2 or newer"}
 	}
-	switch facts.EvictionPolicy {
-	case "noeviction":
-		list = append(list, finding{"ok", "redis", "evicts nothing"})
-	case "":
+	switch {
+	case facts.MayEvict():
+		list = append(list, finding{"warn", "redis", evicts(facts)})
+	case facts.EvictionPolicy == "":
 		list = append(list, finding{"warn", "redis", "does not say what it evicts; sessions want maxmemory-policy noeviction"})
 	default:
-		list = append(list, finding{"warn", "redis", "maxmemory-policy " + facts.EvictionPolicy + " may drop sessions; set noeviction"})
+		list = append(list, finding{"ok", "redis", "evicts nothing"})
 	}
 	if facts.Persistent {
 		list = append(list, finding{"ok", "redis", "keeps its data over a restart"})
@@ -174,6 +177,10 @@ func examineRedis(ctx context.Context, r *session.Redis) []finding {
 		list = append(list, finding{"warn", "redis", "keeps nothing over a restart, which would sign everybody out; set appendonly yes"})
 	}
 	return list
+}
+
+func evicts(facts session.RedisFacts) string {
+	return "maxmemory-policy " + facts.EvictionPolicy + " may drop sessions; set noeviction"
 }
 
 func examineMicrosoft(ctx context.Context, c config.Config, add adder) {

@@ -93,6 +93,7 @@ func serve(ctx context.Context, e environment) error {
 		group.Go(func() error { return serveUntilDone(ctx, admin, adminListener) })
 	}
 	group.Go(func() error { p.sweep(ctx, c.Session.CleanupInterval); return nil })
+	group.Go(func() error { p.stores.doubtRedis(ctx, log); return nil })
 
 	log.Info("daybook is ready", "url", c.Web.BaseURL.String(), "listen", listener.Addr().String(), "store", c.Session.Store, "demo", c.Demo, "version", version(buildInfo()))
 	if c.Demo {

@@ -80,6 +80,24 @@ func (p *parts) sweep(ctx context.Context, every time.Duration) {
 	}
 }
 
+// doubtRedis warns, as soon as Redis can be asked, if it may drop sessions.
+func (s *stores) doubtRedis(ctx context.Context, log *slog.Logger) {
+	for wait := time.Second; s.redis != nil; wait = min(2*wait, time.Minute) {
+		facts, err := s.redis.Facts(ctx)
+		if err == nil {
+			if facts.MayEvict() {
+				log.Warn("redis", "warning", evicts(facts))
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
 // secretsOf returns what seals the sessions: the settings' secrets, the one
 // kept in the session folder, or, where sessions do not outlive the process
 // anyway, a new one.

@@ -9,9 +9,16 @@ import (
 
 // RedisFacts is what decides whether a Redis server keeps sessions.
 type RedisFacts struct {
-	Version        string
-	EvictionPolicy string // maxmemory-policy, empty if the server does not say
+	Version        string // empty if the server does not say
+	EvictionPolicy string // maxmemory-policy, likewise
 	Persistent     bool   // data outlives a restart of the server
+}
+
+// MayEvict reports whether the server said that it drops records when its
+// memory is full. All of ours have an expiry, so they are among those that the
+// volatile policies choose from too.
+func (f RedisFacts) MayEvict() bool {
+	return f.EvictionPolicy != "" && f.EvictionPolicy != "noeviction"
 }
 
 // Facts asks the server about itself. What the server's access rules keep from
@@ -24,6 +31,9 @@ func (r *Redis) Facts(ctx context.Context) (RedisFacts, error) {
 	defer conn.Close()
 	var facts RedisFacts
 	text, err := redis.String(redis.DoContext(conn, ctx, "INFO"))
+	if answer := code(err); answer == "NOPERM" || answer == "ERR" { // forbidden, or renamed
+		return facts, nil
+	}
 	if err != nil {
 		return facts, redisFault("info", err)
 	}
