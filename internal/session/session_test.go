@@ -178,6 +178,31 @@ func TestOpenTwoCookies(t *testing.T) {
 	}
 }
 
+// A second cookie, as a neighbour may set one for the path of the sign-out
+// alone, keeps no session from ending: not at a sign-out that would then be
+// none, nor when somebody else signs in.
+func TestTwoCookiesEnd(t *testing.T) {
+	t.Parallel()
+	for _, planted := range []string{"x", strings.Repeat("A", 43)} {
+		for _, by := range []string{"sign-out", "sign-in"} {
+			s := newSessions(t, NewMemory())
+			anna := mustSignIn(t, s, "anna")
+			r := anna.request()
+			r.AddCookie(&http.Cookie{Name: "daybook", Value: planted})
+			if by == "sign-in" {
+				if err := s.SignIn(httptest.NewRecorder(), r, signedIn("bert")); err != nil {
+					t.Fatal(err)
+				}
+			} else if who, err := s.SignOut(httptest.NewRecorder(), r); err != nil || who.ObjectID != "oid-anna" {
+				t.Errorf("SignOut beside %q = %v, %v; want anna", planted, who, err)
+			}
+			if _, err := s.Open(anna.request()); !errors.Is(err, ErrSignedOut) {
+				t.Errorf("Open after a %s beside %q = %v, want %v", by, planted, err, ErrSignedOut)
+			}
+		}
+	}
+}
+
 func FuzzCookie(f *testing.F) {
 	store := NewMemory()
 	s := newSessions(f, store)

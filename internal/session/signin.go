@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"daybook/internal/identity"
@@ -14,16 +15,29 @@ import (
 // cookie returns the token in the request's cookie, if it has the form of one.
 // Two cookies of the name mean that somebody else has set one of them.
 func (s *Sessions) cookie(r *http.Request) (string, error) {
-	cookies := r.CookiesNamed(s.scs.Cookie.Name)
-	if len(cookies) != 1 {
+	tokens := s.brought(r)
+	if len(tokens) != 1 || len(r.CookiesNamed(s.scs.Cookie.Name)) != 1 {
 		return "", ErrSignedOut
 	}
-	token := cookies[0].Value
-	// scs makes tokens of 32 random bytes.
-	if b, err := base64.RawURLEncoding.Strict().DecodeString(token); err != nil || len(b) != 32 || len(token) != 43 {
-		return "", ErrSignedOut
+	return tokens[0], nil
+}
+
+// maxBrought is how many cookies of our name are looked at. Without the __Host-
+// prefix a browser may have one for each path that a neighbour sets it for.
+const maxBrought = 4
+
+// brought returns every token in the request's cookies: what must end with a
+// sign-out, whichever of them is this browser's own.
+func (s *Sessions) brought(r *http.Request) []string {
+	var tokens []string
+	for _, c := range r.CookiesNamed(s.scs.Cookie.Name) {
+		// scs makes tokens of 32 random bytes.
+		b, err := base64.RawURLEncoding.Strict().DecodeString(c.Value)
+		if err == nil && len(b) == 32 && len(c.Value) == 43 && !slices.Contains(tokens, c.Value) && len(tokens) < maxBrought {
+			tokens = append(tokens, c.Value)
+		}
 	}
-	return token, nil
+	return tokens
 }
 
 // SignIn begins a session for who has signed in, under a new id, ends the one
@@ -37,10 +51,12 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, in identity.Si
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), budget)
 	defer cancel()
-	var former *Session
-	if token, err := s.cookie(r); err == nil {
-		former, err = s.open(ctx, token)
-		if err != nil && !errors.Is(err, ErrSignedOut) {
+	var former []*Session
+	for _, token := range s.brought(r) {
+		session, err := s.open(ctx, token)
+		if err == nil {
+			former = append(former, session)
+		} else if !errors.Is(err, ErrSignedOut) {
 			return err
 		}
 	}
@@ -48,13 +64,13 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, in identity.Si
 	if err != nil {
 		return err
 	}
-	if former != nil {
-		if err := s.scs.Destroy(former.in(ctx)); err != nil {
+	for _, session := range former {
+		if err := s.scs.Destroy(session.in(ctx)); err != nil {
 			s.withdraw(fresh)
 			return err
 		}
-		s.options.Ended(former.account.Key())
-		s.errands.run(func(ctx context.Context) { s.forget(ctx, former.member(), false) })
+		s.options.Ended(session.account.Key())
+		s.errands.run(func(ctx context.Context) { s.forget(ctx, session.member(), false) })
 	}
 	s.writeCookie(w, fresh.data, fresh.token, fresh.Until())
 	return nil
@@ -153,7 +169,8 @@ func (s *Sessions) writeCookie(w http.ResponseWriter, data context.Context, toke
 }
 
 // SignOut ends this browser's session and returns whose it was, the zero
-// Account if nobody was signed in. The cookie is cleared in any case. With
+// Account if nobody was signed in. Of several cookies of the name each one's
+// session ends. The cookie is cleared in any case. With
 // ErrUnavailable the record may still be in the store, and the person must be
 // told so; its deletion is tried on for five minutes while the process lives.
 // It runs to its end also when the browser goes away.
@@ -161,15 +178,19 @@ func (s *Sessions) SignOut(w http.ResponseWriter, r *http.Request) (identity.Acc
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), budget)
 	defer cancel()
 	s.writeCookie(w, ctx, "", time.Time{})
-	token, err := s.cookie(r)
-	if err != nil {
-		return identity.Account{}, nil
+	var whose identity.Account
+	var errs error
+	for _, token := range s.brought(r) {
+		account, err := s.signOut(ctx, token)
+		if err != nil && !s.farewells.add(token) {
+			s.complain(ctx, "sign-out not tried again", err)
+		}
+		if account.ObjectID != "" {
+			whose = account
+		}
+		errs = errors.Join(errs, err)
 	}
-	account, err := s.signOut(ctx, token)
-	if err != nil && !s.farewells.add(token) {
-		s.complain(ctx, "sign-out not tried again", err)
-	}
-	return account, err
+	return whose, errs
 }
 
 // signOut ends the session of token; that there is none is no error.
