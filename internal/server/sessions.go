@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 
 	"daybook/internal/identity"
 	"daybook/internal/locale"
-	"daybook/internal/session"
 )
 
 // sessionsPage shows where a person is signed in and what the token cache of
@@ -109,8 +107,12 @@ func (s *Server) revokeSession(w http.ResponseWriter, r *http.Request, v *visito
 	if id == "" || len(id) > 128 {
 		return badRequest("No such session.", "It may have ended already.")
 	}
-	if err := v.session.Revoke(r.Context(), id); err != nil && !errors.Is(err, session.ErrAbsent) {
+	found, err := v.session.Revoke(r.Context(), id)
+	if err != nil {
 		return err
+	}
+	if !found {
+		return problem{Status: http.StatusNotFound, Title: "No such session.", Text: "It may have ended already."}
 	}
 	s.audit(r, "session revoked")
 	http.Redirect(w, r, "/sessions", http.StatusSeeOther)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,12 +46,12 @@ func TestSiblings(t *testing.T) {
 			t.Errorf("browsers = %v", names)
 		}
 		// Somebody else's handle is of no use.
-		if err := bert.mustOpen(t, s).Revoke(t.Context(), names["Firefox on Windows"]); err != nil {
-			t.Fatal(err)
+		if found, err := bert.mustOpen(t, s).Revoke(t.Context(), names["Firefox on Windows"]); err != nil || found {
+			t.Fatalf("Revoke of somebody else's = %v, %v", found, err)
 		}
 		browsers[0].mustOpen(t, s)
-		if err := browsers[1].mustOpen(t, s).Revoke(t.Context(), names["Firefox on Windows"]); err != nil {
-			t.Fatal(err)
+		if found, err := browsers[1].mustOpen(t, s).Revoke(t.Context(), names["Firefox on Windows"]); err != nil || !found {
+			t.Fatalf("Revoke = %v, %v", found, err)
 		}
 		if _, err := s.Open(browsers[0].request()); !errors.Is(err, ErrSignedOut) {
 			t.Errorf("Open of what was revoked = %v", err)
@@ -65,11 +66,51 @@ func TestSiblings(t *testing.T) {
 		if list, err := last.Siblings(t.Context()); err != nil || len(list) != 1 {
 			t.Errorf("Siblings = %v, %v; want 1", list, err)
 		}
-		if err := last.Revoke(t.Context(), list[0].ID); err != nil { // gone already
-			t.Errorf("Revoke of what is gone = %v", err)
+		if found, err := last.Revoke(t.Context(), list[0].ID); err != nil || found {
+			t.Errorf("Revoke of what is gone = %v, %v", found, err)
 		}
 		bert.mustOpen(t, s)
 	})
+}
+
+// Microsoft's hidden frame goes away as soon as the page around it does, and so
+// may a browser that ends other sessions: what they began is finished.
+func TestEndOutlivesRequest(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(context.Context, *Sessions, *Session) error{
+		"by Microsoft": func(ctx context.Context, s *Sessions, _ *Session) error {
+			_, err := s.EndByMicrosoft(ctx, "sid-anna")
+			return err
+		},
+		"revoke": func(ctx context.Context, _ *Sessions, mine *Session) error {
+			_, err := mine.Revoke(ctx, handle(recordKey(mine.token)))
+			return err
+		},
+		"revoke others": func(ctx context.Context, s *Sessions, _ *Session) error {
+			_, err := mustSignIn(t, s, "anna").mustOpen(t, s).RevokeOthers(ctx)
+			return err
+		},
+	}
+	for name, end := range ends {
+		eachStore(t, func(t *testing.T, b backend) {
+			store := &tap{Store: b.store}
+			s := newSessions(t, store)
+			anna := mustSignIn(t, s, "anna")
+			mine := anna.mustOpen(t, s)
+			ctx, cancel := context.WithCancel(t.Context())
+			store.set(nil, func(op, key string) {
+				if op == "swap" && kindOf(key) != "session" {
+					cancel() // the browser has gone once the first thing is written
+				}
+			})
+			if err := end(ctx, s, mine); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if _, err := s.Open(anna.request()); !errors.Is(err, ErrSignedOut) {
+				t.Errorf("%s: Open = %v, want %v", name, err, ErrSignedOut)
+			}
+		})
+	}
 }
 
 func TestEndByMicrosoft(t *testing.T) {

@@ -49,10 +49,16 @@ func (s *Session) Siblings(ctx context.Context) ([]Sibling, error) {
 }
 
 // Revoke ends the session of this person with the given Sibling.ID, which may
-// be the current one. One that has ended, or is not this person's, is no error.
-func (s *Session) Revoke(ctx context.Context, id string) error {
-	_, err := s.all.end(ctx, ofPerson, s.account.Key(), func(m member) bool { return handle(m.Key) == id })
-	return err
+// be the current one, and reports whether there was one: it may have ended, or
+// be somebody else's. Like all that ends sessions from elsewhere, it goes on
+// when ctx is cancelled: what was begun must not depend on who waits for it.
+func (s *Session) Revoke(ctx context.Context, id string) (found bool, err error) {
+	_, err = s.all.end(ctx, ofPerson, s.account.Key(), func(m member) bool {
+		mine := handle(m.Key) == id
+		found = found || mine
+		return mine
+	})
+	return found, err
 }
 
 // RevokeOthers ends all other sessions of this person and returns how many.
@@ -78,6 +84,8 @@ func (s *Sessions) EndPerson(ctx context.Context, key string) (int, error) {
 }
 
 func (s *Sessions) end(ctx context.Context, kind, subject string, pick func(member) bool) (int, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endBudget)
+	defer cancel()
 	ended, err := s.rosters.end(ctx, kind, subject, pick)
 	if err != nil {
 		return 0, err
@@ -94,6 +102,9 @@ func (s *Sessions) end(ctx context.Context, kind, subject string, pick func(memb
 	}
 	return len(ended), err
 }
+
+// endBudget is how long ending a person's sessions, fifty at most, may take.
+const endBudget = 10 * time.Second
 
 // A Person is somebody who is signed in, for the operator.
 type Person struct {
