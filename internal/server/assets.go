@@ -80,6 +80,7 @@ func (a *assets) static(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", f.contentType)
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Vary", "Accept-Encoding") // and not Cookie: a file is everybody's
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 	return nil
 }

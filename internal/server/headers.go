@@ -52,6 +52,8 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		for name, value := range s.site.headers {
 			w.Header().Set(name, value)
 		}
+		// What a browser may keep is for who was signed in then, and no other.
+		w.Header().Add("Vary", "Cookie")
 		next.ServeHTTP(w, r)
 	})
 }
@@ -83,6 +85,7 @@ func (s *Server) bare(next http.Handler) http.Handler {
 		for name := range s.site.headers {
 			w.Header().Del(name)
 		}
+		w.Header().Del("Vary")
 		next.ServeHTTP(w, r)
 	})
 }
