@@ -27,6 +27,10 @@ const (
 	maxReturnTo   = 512
 )
 
+// skew is how far the clocks of two instances may be apart, as far as that of
+// one and Microsoft's.
+const skew = 5 * time.Minute
+
 // attemptName is the cookie of the attempt with the given state; each has its
 // own, so tabs that sign in at once do not overwrite each other.
 func (s *Sessions) attemptName(state string) string {
@@ -131,8 +135,7 @@ func (s *Sessions) attempt(name, value string) (pending, error) {
 		return pending{}, ErrNoAttempt
 	}
 	age := s.options.Now().Sub(a.Started)
-	// A minute's grace for instances whose clocks differ.
-	if age >= attemptLife || age < -time.Minute {
+	if age >= attemptLife || age < -skew {
 		return pending{}, ErrNoAttempt
 	}
 	return a, nil
@@ -184,7 +187,8 @@ func (s *Sessions) Recall(w http.ResponseWriter, r *http.Request, state string) 
 func (s *Sessions) useUp(ctx context.Context, a pending, mark string) error {
 	// With all secrets the record has the same name, whichever seals.
 	sum := sha256.Sum256([]byte("daybook attempt\x00" + a.State))
-	key, until := "used-"+hex.EncodeToString(sum[:]), a.Started.Add(attemptLife)
+	// The mark outlives the attempt on the slowest clock.
+	key, until := "used-"+hex.EncodeToString(sum[:]), a.Started.Add(attemptLife+skew)
 	err := s.records.store.Swap(ctx, key, nil, []byte(mark), until)
 	for _, try := range a.Tries {
 		if !errors.Is(err, ErrConflict) {

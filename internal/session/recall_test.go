@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -87,8 +88,8 @@ func TestRecall(t *testing.T) {
 			replay.cookies[set[0].Name] = set[0].Value
 		}
 		for key := range b.store.Keys(t.Context(), "used-") {
-			if left := time.Until(b.expiry(t, key)); left <= 0 || left > attemptLife {
-				t.Errorf("the mark expires in %v, want at most %v", left, attemptLife)
+			if left := time.Until(b.expiry(t, key)); left <= attemptLife || left > attemptLife+skew {
+				t.Errorf("the mark expires in %v, want between %v and %v", left, attemptLife, attemptLife+skew)
 			}
 		}
 	})
@@ -229,7 +230,7 @@ func TestRecallAge(t *testing.T) {
 		want error
 	}{
 		{0, nil}, {attemptLife - time.Second, nil}, {attemptLife, ErrNoAttempt}, {24 * time.Hour, ErrNoAttempt},
-		{-30 * time.Second, nil}, {-time.Hour, ErrNoAttempt},
+		{-30 * time.Second, nil}, {-skew, nil}, {-time.Hour, ErrNoAttempt},
 	} {
 		browser := newBrowser()
 		a := attempt(int(tt.age / time.Second))
@@ -237,6 +238,28 @@ func TestRecallAge(t *testing.T) {
 		browser.remember(t, s, a)
 		if _, err := browser.recall(s, a.State); !errors.Is(err, tt.want) {
 			t.Errorf("Recall after %v = %v, want %v", tt.age, err, tt.want)
+		}
+	}
+}
+
+// A sign-in that began on one instance ends on another whose clock is five
+// minutes off, and once.
+func TestRecallByAnotherClock(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, off := range []time.Duration{-skew, skew} {
+		s := newSessions(t, NewMemory(), func(o *Options) { o.Now = func() time.Time { return now.Add(off) } })
+		browser := newBrowser()
+		a := attempt(1)
+		a.Started = now
+		browser.remember(t, s, a)
+		copied := *browser
+		copied.cookies = maps.Clone(browser.cookies)
+		if _, err := browser.recall(s, a.State); err != nil {
+			t.Errorf("Recall by a clock that is %v off = %v", off, err)
+		}
+		if _, err := copied.recall(s, a.State); !errors.Is(err, ErrAttemptUsed) {
+			t.Errorf("a second Recall = %v, want %v", err, ErrAttemptUsed)
 		}
 	}
 }
