@@ -127,8 +127,13 @@ func (d *discovery) run(ctx context.Context, f *fetch) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var keep time.Duration
+	f.err = &Error{Problem: Unavailable, Code: "panic"} // unless ask returns
+	defer func() { d.settle(f, keep) }()
 	f.doc, keep, f.err = d.ask(ctx)
+}
 
+// settle notes what came of a fetch.
+func (d *discovery) settle(f *fetch, keep time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inFlight = nil

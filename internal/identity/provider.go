@@ -86,10 +86,11 @@ func New(cfg Config) (*Provider, error) {
 	}
 	app.authority = "https://" + strings.ToLower(host.Host) + "/" + app.Tenant
 
-	p := &Provider{app: app, tasks: newTasks(), metrics: newMetrics(), log: cfg.Log}
+	p := &Provider{app: app, metrics: newMetrics(), log: cfg.Log}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
+	p.tasks = newTasks(p.log)
 	p.sharing = sharing{flights: make(map[string]*flight), verdicts: make(map[string]verdict)}
 	line := limit(cfg.HTTP)
 	p.discovery = &discovery{app: app, fetch: line, tasks: p.tasks}

@@ -115,7 +115,7 @@ func (p *Provider) locked(ctx, asking context.Context, a ask, f *flight) (how, t
 func stale(e entry, a ask) bool {
 	now := time.Now()
 	return a.refused != "" && e.Secret == a.refused ||
-		time.Unix(int64(e.ExpiresOn), 0).Before(now.Add(5*time.Minute)) ||
+		time.Unix(int64(e.ExpiresOn), 0).Before(now.Add(fullLife)) ||
 		e.RefreshOn > 0 && time.Unix(int64(e.RefreshOn), 0).Before(now)
 }
 
@@ -179,7 +179,7 @@ func (p *Provider) accept(ctx context.Context, a ask, f *flight, c change) (how,
 		token = ""
 		err = &Error{Problem: Consent, Code: "scope_declined"}
 		p.decide(a, now, err.(*Error))
-	} else if s.good(a.home.HomeAccountID, a.scopes, "", 5*time.Minute) == "" {
+	} else if s.good(a.home.HomeAccountID, a.scopes, "", fullLife) == "" {
 		// It lives too short for MSAL to keep it.
 		p.sharing.keep(a.key, verdict{about: about(now, a.scopes), token: token, until: time.Now().Add(shortKept)})
 	}

@@ -226,6 +226,7 @@ func (p *Provider) launch(ctx context.Context, a ask, f *flight) {
 	ctx = context.WithoutCancel(ctx)
 	started := p.tasks.start(func() {
 		defer p.sharing.leave(a.key, f)
+		defer f.land("", &Error{Problem: Unavailable, Code: "panic"}) // unless it has landed
 		p.refresh(ctx, a, f)
 	})
 	if !started {
