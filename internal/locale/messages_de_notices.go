@@ -30,6 +30,7 @@ var germanNotices = map[string]string{
 	"It is not your doing. Please try again; if it stays, give the reference below to whoever runs this Daybook.": "Es liegt nicht an Ihnen. Bitte versuchen Sie es noch einmal; wenn es so bleibt, geben Sie die Referenz unten bitte an diejenigen weiter, die dieses Daybook betreiben.",
 	"Daybook cannot reach its session store at the moment.":                                                       "Daybook erreicht im Moment seinen Sitzungsspeicher nicht.",
 	"You are still signed in. Please try again in a moment.":                                                      "Sie sind weiterhin angemeldet. Bitte versuchen Sie es gleich noch einmal.",
+	"Please try again in a moment.":                                                                               "Bitte versuchen Sie es gleich noch einmal.",
 	"Microsoft is taking too long to answer.":                                                                     "Microsoft braucht zu lange für eine Antwort.",
 	"Microsoft asks Daybook to slow down.":                                                                        "Microsoft bittet Daybook, langsamer zu fragen.",
 	"Microsoft 365 cannot be reached at the moment.":                                                              "Microsoft 365 ist im Moment nicht erreichbar.",

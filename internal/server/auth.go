@@ -18,6 +18,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if r.FormValue("switch") != "" {
 		want.Prompt = "select_account"
 	}
+	visitOf(r).page = want.ReturnTo
 	return s.begin(w, r, want)
 }
 
@@ -79,9 +80,13 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // browser: delivered twice, gone back to, out of date, or somebody else's.
 // Whoever is signed in already just goes on.
 func (s *Server) strayCallback(w http.ResponseWriter, r *http.Request, cause error) error {
-	if _, err := s.Sessions.Open(r); err == nil {
+	_, err := s.Sessions.Open(r)
+	switch {
+	case err == nil:
 		http.Redirect(w, r, "/calendar", http.StatusSeeOther)
 		return nil
+	case !errors.Is(err, session.ErrSignedOut):
+		return err
 	}
 	s.audit(r, "sign-in refused", slog.String("reason", cause.Error()))
 	return problem{Status: http.StatusBadRequest, Title: "This sign-in is no longer valid.",

@@ -148,6 +148,18 @@ func explainGraph(e *graph.Error) problem {
 		"You are still signed in. Please try again in a moment.", e.RetryAfter, e)
 }
 
+// toStrangers is what a page about an outage says to who has no session: that
+// they are still signed in would be wrong, and the sign-in that it has ended is
+// begun anew.
+func (p problem) toStrangers(err error) problem {
+	var ie *identity.Error
+	if errors.As(err, &ie) && ie.Problem == identity.Unavailable || errors.Is(err, session.ErrUnavailable) {
+		again := problem{Text: "Please try again in a moment.", Action: action{"Sign in again", signInHref}}
+		p.Text, p.Action = again.Text, again.Action
+	}
+	return p
+}
+
 // fail answers a request whose handler returned err: a redirect to Microsoft
 // where only that helps, otherwise a page. It logs what an operator needs, once.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -165,6 +177,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // answer gives the page that err becomes.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	p := explain(err)
+	if visitOf(r).who == nil && !s.Sessions.Named(r) {
+		p = p.toStrangers(err)
+	}
 	if p.Action.Href == signInHref && r.Method == http.MethodGet {
 		p.Action.Href += "?return_to=" + url.QueryEscape(pageOf(r))
 	}

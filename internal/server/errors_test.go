@@ -161,3 +161,35 @@ func TestOutagesLeakNothingAndKeepTheSession(t *testing.T) {
 		t.Errorf("after all that: %d", got.StatusCode)
 	}
 }
+
+// TestOutagesTellTheTruth: who is not signed in is not told that they still
+// are, gets a way to begin anew where the old one is used up, and no cookie of a
+// session whose fate is unknown is called invalid.
+func TestOutagesTellTheTruth(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	stranger := s.browser("en")
+	back := stranger.goToMicrosoft(t, "/auth/login?return_to=/profile", s.people[0])
+	s.sim.Inject(simulator.Fault{On: simulator.Token, Status: 503})
+	got := stranger.get(t, back)
+	s.sim.ClearFaults()
+	again := got.page(t).Find(`main a[href="/auth/login?return_to=%2Fprofile"]`).Length()
+	if got.StatusCode != http.StatusServiceUnavailable || strings.Contains(got.text, "still signed in") || again != 1 {
+		t.Errorf("a sign-in that Microsoft's absence ends: %d, %d links to begin anew\n%s", got.StatusCode, again, got.text)
+	}
+
+	person := s.browser("en")
+	back = person.goToMicrosoft(t, "/auth/login", s.people[0])
+	s.store.fail(fmt.Errorf("%w: down", session.ErrUnavailable))
+	if got := person.get(t, back); got.StatusCode != http.StatusServiceUnavailable || strings.Contains(got.text, "still signed in") {
+		t.Errorf("a sign-in while the store is away: %d\n%s", got.StatusCode, got.text)
+	}
+	s.store.fail(nil)
+	if got := person.get(t, back); got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != "/calendar" {
+		t.Errorf("the same once the store is back: %d to %q", got.StatusCode, got.Header.Get("Location"))
+	}
+	s.store.fail(fmt.Errorf("%w: down", session.ErrUnavailable))
+	if got := person.get(t, back); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got.text, "still signed in") {
+		t.Errorf("the same again, with a session that cannot be looked up: %d\n%s", got.StatusCode, got.text)
+	}
+}

@@ -111,6 +111,13 @@ func (f *failingStore) Load(ctx context.Context, key string) ([]byte, error) {
 	return f.Store.Load(ctx, key)
 }
 
+func (f *failingStore) Swap(ctx context.Context, key string, old, new []byte, expiry time.Time) error {
+	if err := f.failure(); err != nil {
+		return err
+	}
+	return f.Store.Swap(ctx, key, old, new, expiry)
+}
+
 func (f *failingStore) Ping(ctx context.Context) error {
 	if err := f.failure(); err != nil {
 		return err
@@ -175,7 +182,15 @@ func (b *browser) do(t testing.TB, r *http.Request, headers ...string) answer {
 // signIn takes the browser to the pretend Microsoft and back.
 func (b *browser) signIn(t testing.TB, who *simulator.Person) {
 	t.Helper()
-	there := b.get(t, "/auth/login").Header.Get("Location")
+	if back := b.get(t, b.goToMicrosoft(t, "/auth/login", who)); back.StatusCode != http.StatusSeeOther {
+		t.Fatalf("the sign-in ends with %d:\n%s", back.StatusCode, back.text)
+	}
+}
+
+// goToMicrosoft begins a sign-in and returns where Microsoft sends the browser.
+func (b *browser) goToMicrosoft(t testing.TB, login string, who *simulator.Person) (callback string) {
+	t.Helper()
+	there := b.get(t, login).Header.Get("Location")
 	u, err := url.Parse(there)
 	if err != nil || !strings.HasPrefix(u.Path, "/simulator/") {
 		t.Fatalf("sign-in leads to %q", there)
@@ -190,9 +205,7 @@ func (b *browser) signIn(t testing.TB, who *simulator.Person) {
 	if err != nil || u.Path != "/auth/callback" {
 		t.Fatalf("the pretend Microsoft leads to %q:\n%s", chosen.Header.Get("Location"), chosen.text)
 	}
-	if back := b.get(t, u.RequestURI()); back.StatusCode != http.StatusSeeOther {
-		t.Fatalf("the sign-in ends with %d:\n%s", back.StatusCode, back.text)
-	}
+	return u.RequestURI()
 }
 
 // page returns the answer's page.

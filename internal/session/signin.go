@@ -26,6 +26,10 @@ func (s *Sessions) cookie(r *http.Request) (string, error) {
 // prefix a browser may have one for each path that a neighbour sets it for.
 const maxBrought = 4
 
+// Named reports whether the request names a session at all, without asking the
+// store whether it lives.
+func (s *Sessions) Named(r *http.Request) bool { return len(s.brought(r)) > 0 }
+
 // brought returns every token in the request's cookies: what must end with a
 // sign-out, whichever of them is this browser's own.
 func (s *Sessions) brought(r *http.Request) []string {
