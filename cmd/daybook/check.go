@@ -156,11 +156,11 @@ func examineRedis(ctx context.Context, r *session.Redis) []finding {
 	if err != nil {
 		return []finding{{"fail", "redis", err.Error()}}
 	}
-	if facts == (session.RedisFacts{}) {
-		return []finding{{"warn", "redis", "does not say what it evicts and keeps; sessions want maxmemory-policy noeviction and appendonly yes"}}
-	}
 	list := []finding{{"ok", "redis", "version " + facts.Version}}
-	if !redisHasPXAT(facts.Version) {
+	switch {
+	case facts.Version == "":
+		list[0] = finding{"warn", "redis", "does not say which version it has; Daybook needs 6.2 or newer"}
+	case !redisHasPXAT(facts.Version):
 		list[0] = finding{"fail", "redis", "version " + facts.Version + " is too old; use 6.2 or newer"}
 	}
 	switch {
@@ -171,9 +171,12 @@ func examineRedis(ctx context.Context, r *session.Redis) []finding {
 	default:
 		list = append(list, finding{"ok", "redis", "evicts nothing"})
 	}
-	if facts.Persistent {
+	switch facts.Persistence {
+	case "yes":
 		list = append(list, finding{"ok", "redis", "keeps its data over a restart"})
-	} else {
+	case "":
+		list = append(list, finding{"warn", "redis", "does not say whether it keeps its data over a restart; sessions want appendonly yes"})
+	default:
 		list = append(list, finding{"warn", "redis", "keeps nothing over a restart, which would sign everybody out; set appendonly yes"})
 	}
 	return list

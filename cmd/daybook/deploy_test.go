@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,108 +153,6 @@ func TestComposeIsHardened(t *testing.T) {
 	if user := redis.User; user == "" || strings.HasPrefix(user, "0") {
 		t.Errorf("redis runs as user %q", user)
 	}
-}
-
-// The words of the compose file are tried on a real Redis: the script makes a
-// password, Redis starts with it, refuses who has none, and keeps to the
-// promised settings.
-func TestComposeRedis(t *testing.T) {
-	t.Parallel()
-	for _, program := range []string{"redis-server", "redis-cli"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("needs redis-server")
-		}
-	}
-	project := composeProject(t, "")
-	secrets, data := t.TempDir(), t.TempDir()
-	here := func(words []string) []string {
-		words = slices.Clone(words)
-		for i := range words {
-			words[i] = strings.NewReplacer("/run/redis-password", secrets, "--dir /data", "--dir "+data, "$$", "$").Replace(words[i])
-		}
-		return words
-	}
-
-	maker := project.Services["redis-password"]
-	script := append(here(maker.Entrypoint), here(maker.Command)...)
-	passwordOf := func() string {
-		t.Helper()
-		if out, err := exec.CommandContext(t.Context(), script[0], script[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("redis-password: %v\n%s", err, out)
-		}
-		password, err := os.ReadFile(filepath.Join(secrets, "password"))
-		if err != nil || len(password) != 64 {
-			t.Fatalf("password of %d characters, %v; want 64", len(password), err)
-		}
-		return string(password)
-	}
-	password := passwordOf()
-	if again := passwordOf(); again != password {
-		t.Error("a second start made another password")
-	}
-	c, err := config.Load([]string{"DEMO=1", "SESSION_STORE=redis", "REDIS_URL_FILE=" + filepath.Join(secrets, "url")}, "")
-	if err != nil || c.Redis.URL.Reveal() != "redis://:"+password+"@redis:6379/0" {
-		t.Errorf("REDIS_URL_FILE gave %v", err)
-	}
-
-	port := strconv.Itoa(freePort(t))
-	command := append(here(project.Services["redis"].Command), "--port", port, "--bind", "127.0.0.1")
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
-	defer stop()
-	server := exec.CommandContext(ctx, command[0], command[1:]...)
-	server.Dir = data
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer server.Wait()
-	defer server.Process.Kill()
-
-	ask := func(password string, words ...string) string {
-		asking := exec.CommandContext(ctx, "redis-cli", append([]string{"-p", port}, words...)...)
-		asking.Env = []string{"REDISCLI_AUTH=" + password, "PATH=" + os.Getenv("PATH")}
-		out, _ := asking.CombinedOutput()
-		return string(out)
-	}
-	for tick := time.NewTicker(20 * time.Millisecond); ask(password, "ping") != "PONG\n"; <-tick.C {
-		if ctx.Err() != nil {
-			t.Fatalf("redis did not come up: %s", ask(password, "ping"))
-		}
-	}
-	if out := ask("", "ping"); !strings.Contains(out, "NOAUTH") {
-		t.Errorf("without a password, PING = %q, want NOAUTH", out)
-	}
-	for name, want := range map[string]string{"appendonly": "yes", "maxmemory-policy": "noeviction", "dir": data} {
-		if out := ask(password, "config", "get", name); out != name+"\n"+want+"\n" {
-			t.Errorf("CONFIG GET %s = %q, want %s", name, out, want)
-		}
-	}
-
-	check := here(project.Services["redis"].HealthCheck.Test)
-	if check[0] != "CMD-SHELL" {
-		t.Fatalf("health check %q", check)
-	}
-	healthy := func(secrets string) error {
-		line := strings.ReplaceAll(check[1], "redis-cli", "redis-cli -p "+port)
-		return exec.CommandContext(ctx, "sh", "-c", line).Run()
-	}
-	if err := healthy(secrets); err != nil {
-		t.Errorf("health check: %v", err)
-	}
-	server.Process.Kill()
-	server.Wait()
-	if err := healthy(secrets); err == nil {
-		t.Error("the health check finds a dead Redis healthy")
-	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // Dockerfile is read by BuildKit's own parser and linter.

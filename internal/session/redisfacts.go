@@ -7,11 +7,12 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// RedisFacts is what decides whether a Redis server keeps sessions.
+// RedisFacts is what decides whether a Redis server keeps sessions. What the
+// server's access rules keep from us is empty.
 type RedisFacts struct {
-	Version        string // empty if the server does not say
-	EvictionPolicy string // maxmemory-policy, likewise
-	Persistent     bool   // data outlives a restart of the server
+	Version        string
+	EvictionPolicy string // maxmemory-policy
+	Persistence    string // "yes" if data outlives a restart of the server, or "no"
 }
 
 // MayEvict reports whether the server said that it drops records when its
@@ -21,8 +22,7 @@ func (f RedisFacts) MayEvict() bool {
 	return f.EvictionPolicy != "" && f.EvictionPolicy != "noeviction"
 }
 
-// Facts asks the server about itself. What the server's access rules keep from
-// us is left empty.
+// Facts asks the server about itself.
 func (r *Redis) Facts(ctx context.Context) (RedisFacts, error) {
 	conn, err := r.pool.GetContext(ctx)
 	if err != nil {
@@ -31,12 +31,10 @@ func (r *Redis) Facts(ctx context.Context) (RedisFacts, error) {
 	defer conn.Close()
 	var facts RedisFacts
 	text, err := redis.String(redis.DoContext(conn, ctx, "INFO"))
-	if answer := code(err); answer == "NOPERM" || answer == "ERR" { // forbidden, or renamed
-		return facts, nil
-	}
-	if err != nil {
+	if answer := code(err); err != nil && answer != "NOPERM" && answer != "ERR" { // forbidden, or renamed
 		return facts, redisFault("info", err)
 	}
+	appends := ""
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		switch name {
@@ -45,11 +43,16 @@ func (r *Redis) Facts(ctx context.Context) (RedisFacts, error) {
 		case "maxmemory_policy":
 			facts.EvictionPolicy = value
 		case "aof_enabled":
-			facts.Persistent = facts.Persistent || value == "1"
+			appends = value
 		}
 	}
-	if save, err := redis.Strings(redis.DoContext(conn, ctx, "CONFIG", "GET", "save")); err == nil && len(save) == 2 && save[1] != "" {
-		facts.Persistent = true
+	save, err := redis.Strings(redis.DoContext(conn, ctx, "CONFIG", "GET", "save"))
+	told := err == nil && len(save) == 2
+	switch {
+	case appends == "1" || told && save[1] != "":
+		facts.Persistence = "yes"
+	case appends == "0" && told:
+		facts.Persistence = "no"
 	}
 	return facts, nil
 }
