@@ -19,7 +19,7 @@ import (
 // A way is one of the four ways to keep people's tokens.
 type way struct {
 	name string
-	in   func(testing.TB) place
+	in   func(*testing.T) place
 }
 
 var ways = []way{
@@ -30,9 +30,9 @@ var ways = []way{
 }
 
 // tokensInMemory keeps sessions in files and tokens in the process, by person.
-func tokensInMemory(t testing.TB) place {
+func tokensInMemory(t *testing.T) place {
 	at := inFiles(t)
-	at.environ = append(at.environ, "TOKEN_CACHE=memory")
+	at.settings = append(at.settings, "TOKEN_CACHE=memory")
 	return at
 }
 
@@ -75,14 +75,14 @@ func measure(t *testing.T, at place) measured {
 	for i := range people {
 		people[i] = person(i)
 	}
-	ms := newMicrosoft(t, people...)
-	site := ms.inside(t, ms.environ(at), nil)
+	ms := newStage(t, nowhere, people...)
+	site := ms.inside(nil, at.settings...)
 	requests := make([]*http.Request, len(people))
 	for i, p := range people {
-		b := ms.newBrowser(site)
-		b.signIn(t, p, "/profile")
-		requests[i], _ = http.NewRequest(http.MethodGet, baseURL, nil)
-		requests[i].AddCookie(&http.Cookie{Name: "daybook", Value: b.session()})
+		b := ms.visitor().on(site.addr)
+		b.enter(p, "/profile")
+		requests[i], _ = http.NewRequest(http.MethodGet, nowhere, nil)
+		requests[i].AddCookie(&http.Cookie{Name: "daybook", Value: b.cookie()})
 	}
 	var m measured
 	ctx := context.Background()
@@ -118,9 +118,9 @@ func measure(t *testing.T, at place) measured {
 }
 
 // bytes is the size of all records but those of rosters and used sign-ins.
-func (at place) bytes(t testing.TB) int {
+func (at place) bytes(t *testing.T) int {
 	sum := 0
-	add := func(s session.Store) {
+	for _, s := range at.stores(t) {
 		for _, key := range at.records(t, "") {
 			if strings.HasPrefix(key, "session-") || strings.HasPrefix(key, "tokens-") {
 				record, _ := s.Load(context.Background(), key) // is in one of the stores
@@ -128,43 +128,35 @@ func (at place) bytes(t testing.TB) int {
 			}
 		}
 	}
-	if at.dir != "" {
-		add(at.files(t))
-	}
-	if at.redis != "" {
-		add(at.server(t))
-	}
 	return sum
 }
 
 // restarts tries whether a person goes on after the server was restarted.
 func restarts(t *testing.T, at place) string {
 	p := person(1)
-	ms := newMicrosoft(t, p)
-	first := ms.start(t, ms.environ(at))
-	first.await()
-	b := ms.newBrowser(first)
-	b.signIn(t, p, "/profile")
+	m := newStage(t, nowhere, p)
+	first := m.start(freeAddr(t), at.settings...)
+	b := m.visitor().on(first.addr)
+	b.enter(p, "/profile")
 	if a := b.get("/profile"); !a.shows(p) {
 		t.Fatalf("before the restart: %v", a)
 	}
 	first.stop()
-	second := ms.start(t, ms.environ(at))
-	second.await()
-	return goesOn(b.on(second).get("/profile"), p)
+	second := m.start(freeAddr(t), at.settings...)
+	return goesOn(b.on(second.addr).get("/profile"), p)
 }
 
 // shares tries whether a second server knows who signed in at the first.
 func shares(t *testing.T, at place) string {
 	p := person(1)
-	ms := newMicrosoft(t, p)
-	one, other := ms.two(t, ms.environ(at))
-	b := ms.newBrowser(one)
-	b.signIn(t, p, "/profile")
-	return goesOn(b.on(other).get("/profile"), p)
+	m := newStage(t, nowhere, p)
+	one, other := m.two(at.settings...)
+	b := m.visitor().on(one.addr)
+	b.enter(p, "/profile")
+	return goesOn(b.on(other.addr).get("/profile"), p)
 }
 
-func goesOn(a answer, p *simulator.Person) string {
+func goesOn(a reply, p *simulator.Person) string {
 	switch {
 	case a.shows(p):
 		return "yes"
@@ -176,8 +168,8 @@ func goesOn(a answer, p *simulator.Person) string {
 
 // expires tries whether records whose time is over go by themselves, and how.
 func expires(t *testing.T, at place) string {
-	ms := newMicrosoft(t)
-	site := ms.inside(t, ms.environ(at), nil)
+	m := newStage(t, nowhere)
+	site := m.inside(nil, at.settings...)
 	stores := []session.Store{site.parts.stores.sessions}
 	if tokens := site.parts.stores.tokens; tokens != nil {
 		stores = append(stores, tokens)
@@ -187,7 +179,7 @@ func expires(t *testing.T, at place) string {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(400 * time.Millisecond)
+	site.pass(time.Second)                               // for the sweeper; Redis has a clock of its own
 	swept, err := site.parts.Sessions.Sweep(t.Context()) // as daybook does every ten minutes
 	if err != nil {
 		t.Fatal(err)
@@ -196,9 +188,7 @@ func expires(t *testing.T, at place) string {
 	for _, s := range stores {
 		switch s.(type) {
 		case *session.Redis:
-			if at.ask(t, "DBSIZE") != int64(0) {
-				return "no"
-			}
+			eventually(t, 10*time.Second, "Redis drops what has expired", func() bool { return at.redis.do("DBSIZE") == int64(0) })
 			how = append(how, "Redis by itself")
 		case *session.Dir:
 			if left, _ := filepath.Glob(filepath.Join(at.dir, "*", "tokens-expiring")); len(left) > 0 {

@@ -73,23 +73,22 @@ func TestRaceRefreshErrors(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := person(1)
-			ms := newMicrosoft(t, p)
-			site, other := ms.inside(t, ms.environ(at), nil), ms.inside(t, ms.environ(at), nil)
-			b := ms.newBrowser(site)
-			expiring(ms, func() { b.signIn(t, p, "/profile") })
+			m := newStage(t, nowhere, p)
+			site, other := m.inside(nil, at.settings...), m.inside(nil, at.settings...)
+			b := m.expired(site.addr)
 			site.pass(time.Minute) // so that a trip to Microsoft is no loop
 			other.pass(time.Minute)
 
 			const page = "/calendar/week/2026-03-09?hours=all"
 			test.fault.On = simulator.Token
-			ms.Inject(test.fault)
+			m.Inject(test.fault)
 			a := b.get(page)
-			if a.setsSession() || b.session() == "" {
+			if a.setsSession() || b.cookie() == "" {
 				t.Errorf("the cookie changes: %v", a)
 			}
 			switch test.gets {
 			case toMicrosoft:
-				goesToMicrosoft(t, ms, a, p, test.fault.OAuth.Claims)
+				goesToMicrosoft(t, m, a, p, test.fault.OAuth.Claims)
 			case blocked:
 				if a.status != http.StatusForbidden || !strings.Contains(a.body, "administrator") {
 					t.Errorf("got %v, want %s", a, test.gets)
@@ -104,23 +103,23 @@ func TestRaceRefreshErrors(t *testing.T) {
 			}
 
 			// Asking again does not ask Microsoft again what it has refused.
-			if asked := ms.Count(simulator.Token); test.gets != later {
+			if asked := m.Count(simulator.Token); test.gets != later {
 				b.get(page)
-				if again := ms.Count(simulator.Token); again != asked {
+				if again := m.Count(simulator.Token); again != asked {
 					t.Errorf("%d more token requests for the next page, want none", again-asked)
 				}
 			}
 			// An instance that knows nothing of the trouble finds what is left.
-			ms.ClearFaults()
-			second := b.on(other).get(page)
+			m.ClearFaults()
+			second := b.on(other.addr).get(page)
 			switch {
 			case test.leaves == kept && second.status != http.StatusOK:
 				t.Errorf("once Microsoft is well again: %v, want the page", second)
 			case test.leaves == dropped:
-				goesToMicrosoft(t, ms, second, p, "")
+				goesToMicrosoft(t, m, second, p, "")
 			}
 			if test.gets == toMicrosoft {
-				if back := b.get(b.choose(t, a.to, p)); back.to != page {
+				if back := b.get(b.asPerson(p, a.to)); back.to != page {
 					t.Errorf("back from Microsoft: %v, want %s", back, page)
 				}
 				if a := b.get(page); a.status != http.StatusOK {
@@ -133,10 +132,10 @@ func TestRaceRefreshErrors(t *testing.T) {
 
 // goesToMicrosoft checks a redirect to Microsoft's sign-in: it names who, and
 // the claims that were asked for beside those that Daybook always sends.
-func goesToMicrosoft(t *testing.T, ms *microsoft, a answer, p *simulator.Person, claims string) {
+func goesToMicrosoft(t *testing.T, m *stage, a reply, p *simulator.Person, claims string) {
 	t.Helper()
 	u, err := url.Parse(a.to)
-	if err != nil || a.status != http.StatusSeeOther || !strings.HasPrefix(a.to, ms.server.URL+"/") {
+	if err != nil || a.status != http.StatusSeeOther || !strings.HasPrefix(a.to, m.server.URL+"/") {
 		t.Fatalf("got %v, want a redirect to Microsoft", a)
 	}
 	q := u.Query()
@@ -156,50 +155,50 @@ func goesToMicrosoft(t *testing.T, ms *microsoft, a answer, p *simulator.Person,
 func TestRaceGraphErrors(t *testing.T) {
 	t.Parallel()
 	p := person(1)
-	ms := newMicrosoft(t, p)
-	site := ms.inside(t, ms.environ(inFiles(t)), nil)
-	b := ms.newBrowser(site)
-	b.signIn(t, p, "/profile")
+	m := newStage(t, nowhere, p)
+	site := m.inside(nil, inFiles(t).settings...)
+	b := m.visitor().on(site.addr)
+	b.enter(p, "/profile")
 	site.pass(time.Minute)
 	const page = "/calendar/month/2026-03-01"
 	ok := func(when string) {
 		t.Helper()
-		if a := b.get(page, fresh...); a.status != http.StatusOK {
-			t.Fatalf("%s: %v\n%s", when, a, site.log.errors())
+		if a := b.reload(page); a.status != http.StatusOK {
+			t.Fatalf("%s: %v", when, a)
 		}
 	}
 	ok("at first")
 
-	ms.RevokeAccess(p)
-	before := ms.Grants()
+	m.RevokeAccess(p)
+	before := m.Grants()
 	ok("after a plain 401")
-	if g := ms.Grants(); g.Refreshes != before.Refreshes+1 {
+	if g := m.Grants(); g.Refreshes != before.Refreshes+1 {
 		t.Errorf("%d refreshes for a plain 401, want 1", g.Refreshes-before.Refreshes)
 	}
 
-	ms.Challenge(p)
-	before = ms.Grants()
-	a := b.get(page, fresh...)
-	goesToMicrosoft(t, ms, a, p, "nbf")
-	if g := ms.Grants(); g.Refreshes != before.Refreshes {
+	m.Challenge(p)
+	before = m.Grants()
+	a := b.reload(page)
+	goesToMicrosoft(t, m, a, p, "nbf")
+	if g := m.Grants(); g.Refreshes != before.Refreshes {
 		t.Error("a challenge cost a refresh, which cannot help")
 	}
-	if back := b.get(b.choose(t, a.to, p)); back.to != page {
+	if back := b.get(b.asPerson(p, a.to)); back.to != page {
 		t.Errorf("back from the challenge: %v", back)
 	}
 	ok("after the challenge")
 
 	// Right after a sign-in a second challenge looks like a loop: a page
 	// with a button ends it.
-	ms.Challenge(p)
-	if a := b.get(page, fresh...); a.status == http.StatusSeeOther || a.status >= 500 && a.status != http.StatusServiceUnavailable {
+	m.Challenge(p)
+	if a := b.reload(page); a.status == http.StatusSeeOther || a.status >= 500 && a.status != http.StatusServiceUnavailable {
 		t.Errorf("challenged again at once: %v", a)
 	}
 	site.pass(time.Minute)
-	b.get(b.choose(t, b.get(page, fresh...).to, p))
+	b.get(b.asPerson(p, b.reload(page).to))
 	ok("after the second challenge")
 
-	session := b.session()
+	session := b.cookie()
 	for name, fault := range map[string]simulator.Fault{
 		"500":      {Status: 500},
 		"502":      {Status: 502, Body: "<html>"},
@@ -210,15 +209,15 @@ func TestRaceGraphErrors(t *testing.T) {
 		"redirect": {Status: 302, Header: http.Header{"Location": {"https://evil.example/"}}},
 	} {
 		fault.On = simulator.Graph
-		ms.Inject(fault)
-		if a := b.get(page, fresh...); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.setsSession() {
+		m.Inject(fault)
+		if a := b.reload(page); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.setsSession() {
 			t.Errorf("%s: %v, want 503", name, a)
 		}
-		ms.ClearFaults()
+		m.ClearFaults()
 		site.pass(time.Minute) // what Graph asked to wait is over
 		ok("after " + name)
 	}
-	if b.session() != session {
+	if b.cookie() != session {
 		t.Error("the session changed")
 	}
 }
@@ -228,25 +227,24 @@ func TestRaceGraphErrors(t *testing.T) {
 func TestRaceAnswerForAnotherPerson(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p, q := person(1), person(2)
-		ms := newMicrosoft(t, p, q)
-		one, other := ms.inside(t, ms.environ(at), nil), ms.inside(t, ms.environ(at), nil)
-		b := ms.newBrowser(one)
-		expiring(ms, func() { b.signIn(t, p, "/profile") })
-		old := b.session()
-		ms.AnswerRefreshFor(q)
-		for _, a := range b.together(10, "/profile", []*instance{one, other}, nil) {
+		m := newStage(t, nowhere, p, q)
+		one, other := m.inside(nil, at.settings...), m.inside(nil, at.settings...)
+		b := m.expired(one.addr)
+		old := b.cookie()
+		m.AnswerRefreshFor(q)
+		for _, a := range b.together(10, "/profile", []string{one.addr, other.addr}, nil) {
 			if !a.anonymous() || a.setsSession() || strings.Contains(a.body, q.Name) {
 				t.Errorf("got %v, want to sign in again", a)
 			}
 		}
-		ms.AnswerRefreshFor(nil)
-		for _, i := range []*instance{one, other} {
-			if a := b.on(i).get("/profile", "Cookie", "daybook="+old); !a.anonymous() {
+		m.AnswerRefreshFor(nil)
+		for _, addr := range []string{one.addr, other.addr} {
+			if a := m.holding(old, addr).get("/profile"); !a.anonymous() {
 				t.Errorf("old cookie afterwards: %v", a)
 			}
 		}
 		one.stop()
 		other.stop()
-		nothingLeft(t, at)
+		at.nothingLeft(t)
 	})
 }

@@ -13,63 +13,52 @@ import (
 	"daybook/internal/simulator"
 )
 
-// nothingLeft checks that no record of anybody is in the store, apart from the
-// marks of sign-ins that were used up.
-func nothingLeft(t *testing.T, at place) {
-	t.Helper()
-	for _, key := range at.records(t, "") {
-		if !strings.HasPrefix(key, "used-") {
-			t.Errorf("%s is left", key)
-		}
-	}
-}
-
 // A sign-out wins over everything that is under way on both processes: requests
 // that wait for Graph, and a refresh that Microsoft has carried out already.
 func TestRaceSignOutWins(t *testing.T) {
-	t.Parallel()
-	at(t, func(t *testing.T, at place) {
+	onPlaces(t, func(t *testing.T, at place) {
 		people := []*simulator.Person{person(1), person(2)}
-		ms := newMicrosoft(t, people...)
-		one, other := ms.two(t, ms.environ(at, "SESSION_IDLE_TIMEOUT=1h"))
+		m := newStage(t, nowhere, people...)
+		one, other := m.two(at.with("SESSION_IDLE_TIMEOUT=1h")...)
+		both := []string{one.addr, other.addr}
 		for i, under := range []simulator.Endpoint{simulator.Graph, simulator.Token} {
-			p, b := people[i], ms.newBrowser(one)
-			signIn := func() { b.signIn(t, p, "/profile") }
+			p, b := people[i], m.visitor().on(one.addr)
+			signIn := func() { b.enter(p, "/profile") }
 			if under == simulator.Token {
-				expiring(ms, signIn)
+				m.expiring(signIn)
 			} else {
 				signIn()
 			}
-			old := b.session()
-			held := ms.hold(t, simulator.Fault{On: under, Late: true})
+			old := b.cookie()
+			held := m.hold(simulator.Fault{On: under, Late: true})
 			signOut := func() {
 				within(t, "request at Microsoft", held.first)
-				if a := b.on(other).post("/auth/logout", url.Values{}); a.status != http.StatusSeeOther {
+				if a := b.on(other.addr).signOut(); a.status != http.StatusSeeOther {
 					t.Errorf("sign-out: %v", a)
 				}
-				for _, i := range []*instance{one, other} {
-					if a := b.on(i).get("/profile", "Cookie", "daybook="+old); !a.anonymous() {
+				for _, addr := range both {
+					if a := m.holding(old, addr).get("/profile"); !a.anonymous() {
 						t.Errorf("old cookie after the sign-out: %v", a)
 					}
 				}
 				held.release()
 			}
-			for _, a := range b.together(100, "/profile", []*instance{one, other}, signOut) {
+			for _, a := range b.together(100, "/profile", both, signOut) {
 				if a.setsSession() {
 					t.Errorf("an answer that came after the sign-out sets a session: %v", a)
 				}
-				if a.err != nil || under == simulator.Token && a.status == http.StatusOK {
-					t.Errorf("%s: request that began before the sign-out: %v\n%s", under, a, one.log.errors())
+				if under == simulator.Token && a.status == http.StatusOK {
+					t.Errorf("%s: request that began before the sign-out: %v", under, a)
 				}
 			}
-			ms.ClearFaults()
-			if b.session() != "" {
+			m.ClearFaults()
+			if b.cookie() != "" {
 				t.Error("the browser has a session again")
 			}
 		}
 		one.stop()
 		other.stop()
-		nothingLeft(t, at)
+		at.nothingLeft(t)
 	}, inFiles, inRedis, tokensInRedis)
 }
 
@@ -107,25 +96,23 @@ func TestRaceLateWritesAfterSignOut(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		for _, call := range []string{"touch", "swap"} {
 			p := person(1)
-			ms := newMicrosoft(t, p)
-			environ := ms.environ(at, "SESSION_IDLE_TIMEOUT=1h")
+			m := newStage(t, nowhere, p)
+			settings := at.with("SESSION_IDLE_TIMEOUT=1h")
 			g := &gate{call: call, kind: "session-", arrived: make(chan struct{}), open: make(chan struct{})}
-			one := ms.inside(t, environ, func(s session.Store) session.Store { g.Store = s; return g })
-			other := ms.inside(t, environ, nil)
-			b := ms.newBrowser(other)
-			expiring(ms, func() { b.signIn(t, p, "/profile") })
+			one := m.inside(func(s session.Store) session.Store { g.Store = s; return g }, settings...)
+			other := m.inside(nil, settings...)
+			b := m.expired(other.addr)
 
-			came := make(chan answer, 1)
-			go func() { came <- b.on(one).get("/profile") }()
+			came := b.on(one.addr).begun("/profile")
 			within(t, call, g.arrived)
-			b.post("/auth/logout", url.Values{})
+			b.signOut()
 			close(g.open)
-			if a := <-came; a.setsSession() || call == "swap" && !a.anonymous() {
-				t.Errorf("%s: request that began before the sign-out: %v", call, a)
+			if a, answered := <-came; !answered || a.setsSession() || call == "swap" && !a.anonymous() {
+				t.Errorf("%s: request that began before the sign-out: answered %v, %v", call, answered, a)
 			}
 			one.stop() // waits for what the requests have left to do
 			other.stop()
-			nothingLeft(t, at)
+			at.nothingLeft(t)
 		}
 	})
 }
@@ -135,19 +122,19 @@ func TestRaceLateWritesAfterSignOut(t *testing.T) {
 func TestRaceFrontChannelLogout(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p, q := person(1), person(2)
-		ms := newMicrosoft(t, p, q)
-		one, other := ms.inside(t, ms.environ(at), nil), ms.inside(t, ms.environ(at), nil)
-		b, stranger := ms.newBrowser(one), ms.newBrowser(one)
-		stranger.signIn(t, q, "/profile")
+		m := newStage(t, nowhere, p, q)
+		one, other := m.inside(nil, at.settings...), m.inside(nil, at.settings...)
+		b, stranger := m.visitor().on(one.addr), m.visitor().on(one.addr)
+		stranger.enter(q, "/profile")
 		var callback string
-		expiring(ms, func() { callback = b.signIn(t, p, "/profile") })
+		m.expiring(func() { callback = b.enter(p, "/profile") })
 		back, _ := url.Parse(callback)
 		sid := back.Query().Get("session_state")
 
-		held := ms.hold(t, simulator.Fault{On: simulator.Token, Late: true})
+		held := m.hold(simulator.Fault{On: simulator.Token, Late: true})
 		end := func() {
 			within(t, "token request", held.first)
-			frame := &browser{ms: ms, at: other} // its cookies do not arrive
+			frame := m.visitor().on(other.addr) // its cookies do not arrive
 			for _, wrong := range []string{"", "?sid=", "?sid=00000000-0000-4000-8000-000000000000", "?sid=" + strings.Repeat("x", 5000)} {
 				if a := frame.get("/auth/frontchannel-logout" + wrong); a.status != http.StatusOK {
 					t.Errorf("sid %q: %v", wrong, a)
@@ -158,16 +145,16 @@ func TestRaceFrontChannelLogout(t *testing.T) {
 			}
 			held.release()
 		}
-		for _, a := range b.together(4, "/profile", []*instance{one, other}, end) {
+		for _, a := range b.together(4, "/profile", []string{one.addr, other.addr}, end) {
 			if !a.anonymous() || a.setsSession() {
 				t.Errorf("request under way: %v", a)
 			}
 		}
-		for _, i := range []*instance{one, other} {
-			if a := b.on(i).get("/profile"); !a.anonymous() {
+		for _, addr := range []string{one.addr, other.addr} {
+			if a := b.on(addr).get("/profile"); !a.anonymous() {
 				t.Errorf("afterwards: %v", a)
 			}
-			if a := stranger.on(i).get("/profile"); !a.shows(q) {
+			if a := stranger.on(addr).get("/profile"); !a.shows(q) {
 				t.Errorf("somebody else: %v", a)
 			}
 		}

@@ -9,39 +9,44 @@ import (
 	"daybook/internal/simulator"
 )
 
-// expiring makes a sign-in yield an access token that is too old to be used
-// from the start, and everything after it proper ones.
-func expiring(ms *microsoft, signIn func()) {
-	ms.SetTokenLifetime(20 * time.Second)
-	signIn()
-	ms.SetTokenLifetime(0)
+// expired returns a browser in which the first person is signed in with an
+// access token that has expired.
+func (m *stage) expired(addr string) *visitor {
+	m.t.Helper()
+	b := m.visitor().on(addr)
+	m.expiring(func() { b.enter(m.people[0], "/profile") })
+	return b
 }
 
-// fresh is the header of a browser's reload: nothing kept is good enough.
-var fresh = []string{"Cache-Control", "no-cache"}
+// oneRefresh checks that Microsoft was asked for one code and one refresh.
+func (m *stage) oneRefresh() {
+	m.t.Helper()
+	if g := m.Grants(); g != (simulator.Grants{Codes: 1, Refreshes: 1}) {
+		m.t.Errorf("grants = %+v, want one code and one refresh", g)
+	}
+}
 
 // Fifty requests over two processes on a token that has expired, or that Graph
 // has stopped to take: one refresh, fifty pages. The refresh tokens work once.
 func TestRaceOneRefresh(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
-		people := []*simulator.Person{person(1), person(2)}
-		ms := newMicrosoft(t, people...)
-		ms.SetStrict(true)
-		one, other := ms.two(t, ms.environ(at))
-		for i, p := range people {
-			b := ms.newBrowser(one)
+		m := newStage(t, nowhere, person(1), person(2))
+		m.SetStrict(true)
+		one, other := m.two(at.settings...)
+		for i, p := range m.people {
+			b := m.visitor().on(one.addr)
 			if i == 0 {
-				expiring(ms, func() { b.signIn(t, p, "/profile") })
+				m.expiring(func() { b.enter(p, "/profile") })
 			} else {
-				b.signIn(t, p, "/profile")
-				ms.RevokeAccess(p)
+				b.enter(p, "/profile")
+				m.RevokeAccess(p)
 			}
-			for _, a := range b.together(50, "/profile", []*instance{one, other}, nil) {
-				if !a.shows(p) {
-					t.Errorf("%s: %v", p.Name, a)
+			for _, r := range b.together(50, "/profile", []string{one.addr, other.addr}, nil) {
+				if !r.shows(p) {
+					t.Errorf("%s: %v", p.Name, r)
 				}
 			}
-			if g, want := ms.Grants(), (simulator.Grants{Codes: i + 1, Refreshes: i + 1}); g != want {
+			if g, want := m.Grants(), (simulator.Grants{Codes: i + 1, Refreshes: i + 1}); g != want {
 				t.Errorf("%s: grants = %+v, want %+v", p.Name, g, want)
 			}
 		}
@@ -60,32 +65,33 @@ func TestRaceBrowserGoesAway(t *testing.T) {
 		for stage, fault := range stages {
 			t.Run(stage, func(t *testing.T) {
 				p := person(1)
-				ms := newMicrosoft(t, p)
-				ms.SetStrict(true)
-				one, other := ms.inside(t, ms.environ(at), nil), ms.inside(t, ms.environ(at), nil)
-				b := ms.newBrowser(one)
-				expiring(ms, func() { b.signIn(t, p, "/profile") })
+				m := newStage(t, nowhere, p)
+				m.SetStrict(true)
+				one, other := m.inside(nil, at.settings...), m.inside(nil, at.settings...)
+				b := m.expired(one.addr)
 
 				fault.Times = 1
-				held := ms.hold(t, fault)
-				ctx, leave := context.WithCancel(t.Context())
-				left := make(chan answer)
-				go func() { left <- b.send(ctx, http.MethodGet, "/profile", nil) }()
+				held := m.hold(fault)
+				leaving := b.on(one.addr)
+				var leave context.CancelFunc
+				leaving.ctx, leave = context.WithCancel(t.Context())
+				left := leaving.begun("/profile")
 				within(t, "request at Microsoft", held.first)
 				leave()
-				if a := <-left; a.err == nil {
-					t.Fatalf("the browser got an answer: %v", a)
+				if r, answered := <-left; answered {
+					t.Fatalf("the browser got an answer: %v", r)
 				}
 				held.release()
 
-				if a := b.on(other).get("/profile"); !a.shows(p) {
-					t.Errorf("next request: %v\n%s", a, other.log)
+				b = b.on(other.addr)
+				if r := b.get("/profile"); !r.shows(p) {
+					t.Errorf("next request: %v", r)
 				}
-				ms.RevokeAccess(p) // only the newest refresh token can mend this
-				if a := b.on(other).get("/profile", fresh...); !a.shows(p) {
-					t.Errorf("after another refresh: %v\n%s", a, other.log)
+				m.RevokeAccess(p) // only the newest refresh token can mend this
+				if r := b.reload("/profile"); !r.shows(p) {
+					t.Errorf("after another refresh: %v", r)
 				}
-				if g := ms.Grants(); g != (simulator.Grants{Codes: 1, Refreshes: 2}) {
+				if g := m.Grants(); g != (simulator.Grants{Codes: 1, Refreshes: 2}) {
 					t.Errorf("grants = %+v, want one code and two refreshes", g)
 				}
 			})
@@ -98,34 +104,28 @@ func TestRaceBrowserGoesAway(t *testing.T) {
 func TestRaceSlowTokenEndpoint(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		ms.SetStrict(true)
-		one, other := ms.two(t, ms.environ(at))
-		b := ms.newBrowser(one)
-		expiring(ms, func() { b.signIn(t, p, "/profile") })
+		m := newStage(t, nowhere, p)
+		m.SetStrict(true)
+		one, other := m.two(at.settings...)
+		both := []string{one.addr, other.addr}
+		b := m.expired(one.addr)
 
-		held := ms.hold(t, simulator.Fault{On: simulator.Token, Late: true})
-		began := time.Now()
-		for _, a := range b.together(50, "/profile", []*instance{one, other}, nil) {
-			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Set-Cookie") != "" {
-				t.Errorf("while Microsoft is slow: %v", a)
+		held := m.hold(simulator.Fault{On: simulator.Token, Late: true})
+		for _, r := range b.together(50, "/profile", both, nil) {
+			if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || r.header.Get("Set-Cookie") != "" || r.took > 18*time.Second {
+				t.Errorf("while Microsoft is slow: %v, cookies %q; want a 503 after ten seconds", r, r.header["Set-Cookie"])
 			}
-		}
-		if took := time.Since(began); took > 18*time.Second {
-			t.Errorf("people waited %v, want ten seconds", took)
 		}
 		if n := held.count(); n != 1 {
 			t.Errorf("%d token requests under way, want 1", n)
 		}
 		held.release()
-		for _, a := range b.together(10, "/profile", []*instance{one, other}, nil) {
-			if !a.shows(p) {
-				t.Errorf("afterwards: %v", a)
+		for _, r := range b.together(10, "/profile", both, nil) {
+			if !r.shows(p) {
+				t.Errorf("afterwards: %v", r)
 			}
 		}
-		if g := ms.Grants(); g != (simulator.Grants{Codes: 1, Refreshes: 1}) {
-			t.Errorf("grants = %+v, want one code and one refresh", g)
-		}
+		m.oneRefresh()
 	})
 }
 
@@ -133,25 +133,22 @@ func TestRaceSlowTokenEndpoint(t *testing.T) {
 func TestRaceWaitersGetTheResult(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		ms.SetStrict(true)
-		one, other := ms.inside(t, ms.environ(at), nil), ms.inside(t, ms.environ(at), nil)
-		b := ms.newBrowser(one)
-		expiring(ms, func() { b.signIn(t, p, "/profile") })
+		m := newStage(t, nowhere, p)
+		m.SetStrict(true)
+		one, other := m.inside(nil, at.settings...), m.inside(nil, at.settings...)
+		b := m.expired(one.addr)
 
-		held := ms.hold(t, simulator.Fault{On: simulator.Token, Late: true})
+		held := m.hold(simulator.Fault{On: simulator.Token, Late: true})
 		release := func() {
 			within(t, "token request", held.first)
 			held.release()
 		}
-		for _, a := range b.together(50, "/profile", []*instance{one, other}, release) {
-			if !a.shows(p) {
-				t.Errorf("page: %v", a)
+		for _, r := range b.together(50, "/profile", []string{one.addr, other.addr}, release) {
+			if !r.shows(p) {
+				t.Errorf("page: %v", r)
 			}
 		}
-		if g := ms.Grants(); g != (simulator.Grants{Codes: 1, Refreshes: 1}) {
-			t.Errorf("grants = %+v, want one code and one refresh", g)
-		}
+		m.oneRefresh()
 	})
 }
 
@@ -160,28 +157,27 @@ func TestRaceWaitersGetTheResult(t *testing.T) {
 func TestRaceRefresherIsKilled(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		one, other := ms.two(t, ms.environ(at))
-		b := ms.newBrowser(one)
-		expiring(ms, func() { b.signIn(t, p, "/profile") })
+		m := newStage(t, nowhere, p)
+		one, other := m.two(at.settings...)
+		b := m.expired(one.addr)
 
-		held := ms.hold(t, simulator.Fault{On: simulator.Token, Times: 1})
-		gone := make(chan answer)
-		go func() { gone <- b.get("/profile") }()
+		held := m.hold(simulator.Fault{On: simulator.Token, Times: 1})
+		gone := b.begun("/profile")
 		within(t, "token request", held.first)
 		killed := time.Now()
 		one.kill()
-		<-gone
+		if r, answered := <-gone; answered {
+			t.Fatalf("the killed process answered: %v", r)
+		}
 
-		a := b.on(other).get("/profile")
-		if at.dir == "" && a.status == http.StatusServiceUnavailable { // ten seconds are as long as anybody waits
-			a = b.on(other).get("/profile")
+		b = b.on(other.addr)
+		r := b.get("/profile")
+		if at.dir == "" && r.status == http.StatusServiceUnavailable { // ten seconds are as long as anybody waits
+			r = b.get("/profile")
 		}
-		if took := time.Since(killed); !a.shows(p) || took > 15*time.Second || at.dir != "" && took > 8*time.Second {
-			t.Errorf("after %v: %v\n%s", took, a, other.log)
+		if took := time.Since(killed); !r.shows(p) || took > 15*time.Second || at.dir != "" && took > 8*time.Second {
+			t.Errorf("after %v: %v", took, r)
 		}
-		if g := ms.Grants(); g != (simulator.Grants{Codes: 1, Refreshes: 1}) {
-			t.Errorf("grants = %+v, want one code and one refresh", g)
-		}
+		m.oneRefresh()
 	})
 }

@@ -19,17 +19,18 @@ import (
 func TestRaceNewCookieStays(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		one, other := ms.inside(t, ms.environ(at, "SESSION_IDLE_TIMEOUT=1h"), nil), ms.inside(t, ms.environ(at, "SESSION_IDLE_TIMEOUT=1h"), nil)
-		both := []*instance{one, other}
-		b := ms.newBrowser(one)
+		m := newStage(t, nowhere, p)
+		settings := at.with("SESSION_IDLE_TIMEOUT=1h")
+		one, other := m.inside(nil, settings...), m.inside(nil, settings...)
+		both := []string{one.addr, other.addr}
+		b := m.visitor().on(one.addr)
 		for _, state := range []string{"signed out", "signed in"} {
 			one.pass(2 * time.Minute) // nothing is kept of Graph's answers
 			other.pass(2 * time.Minute)
-			before := b.session()
-			callback := b.choose(t, b.begin(t, "/profile"), p)
+			before := b.cookie()
+			callback := b.asPerson(p, b.leave("/profile"))
 			// Requests with the old id are answered after the new one was sent.
-			held := ms.hold(t, simulator.Fault{On: simulator.Graph})
+			held := m.hold(simulator.Fault{On: simulator.Graph})
 			var after string
 			finish := func() {
 				if before != "" {
@@ -38,26 +39,27 @@ func TestRaceNewCookieStays(t *testing.T) {
 				if a := b.get(callback); a.to != "/profile" || !a.setsSession() {
 					t.Fatalf("%s: callback: %v", state, a)
 				}
-				after = b.session()
+				after = b.cookie()
 				held.release()
 			}
 			answers := b.together(20, "/profile", both, finish)
 			answers = append(answers, b.together(10, "/", both, nil)...)
-			ms.ClearFaults()
+			m.ClearFaults()
 			for _, a := range answers {
-				if a.setsSession() || a.status >= 500 || a.err != nil {
+				if a.setsSession() || a.status >= 500 {
 					t.Errorf("%s: request around the callback: %v", state, a)
 				}
 			}
-			if now := b.session(); now != after || now == before || now == "" {
+			if now := b.cookie(); now != after || now == before || now == "" {
 				t.Errorf("%s: the browser ends up with another cookie than the sign-in's", state)
 			}
-			for _, i := range both {
-				i.pass(2 * time.Minute) // Graph has forgotten the rush
-				if before != "" && !b.on(i).get("/profile", "Cookie", "daybook="+before).anonymous() {
+			one.pass(2 * time.Minute) // Graph has forgotten the rush
+			other.pass(2 * time.Minute)
+			for _, addr := range both {
+				if before != "" && !m.holding(before, addr).get("/profile").anonymous() {
 					t.Errorf("%s: the old id still works", state)
 				}
-				if a := b.on(i).get("/profile"); !a.shows(p) {
+				if a := b.on(addr).get("/profile"); !a.shows(p) {
 					t.Errorf("%s: with the new id: %v", state, a)
 				}
 			}
@@ -70,8 +72,8 @@ func TestRaceNewCookieStays(t *testing.T) {
 func TestRaceFiveTabs(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		one, other := ms.inside(t, ms.environ(at), nil), ms.inside(t, ms.environ(at), nil)
+		m := newStage(t, nowhere, p)
+		one, other := m.inside(nil, at.settings...), m.inside(nil, at.settings...)
 		page := func(tab int) string { return fmt.Sprintf("/calendar/search?q=tab%d", tab) }
 		random := rand.New(rand.NewPCG(1, 5))
 		orders := [][]int{{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {1, 0, 3, 2, 4}, {2, 4, 0, 3, 1}, {4, 0, 1, 2, 3}}
@@ -79,23 +81,23 @@ func TestRaceFiveTabs(t *testing.T) {
 			orders = append(orders, random.Perm(5))
 		}
 		for n, order := range orders {
-			b := ms.newBrowser(one)
+			b := m.visitor().on(one.addr)
 			links := make([]string, 5)
 			if n%2 == 0 {
 				for tab := range links {
-					links[tab] = b.begin(t, page(tab))
+					links[tab] = b.leave(page(tab))
 				}
 			} else {
 				var wg sync.WaitGroup
 				for tab := range links {
 					wg.Go(func() {
-						links[tab] = b.on([]*instance{one, other}[tab%2]).get("/auth/login?return_to=" + url.QueryEscape(page(tab))).to
+						links[tab] = b.on([]string{one.addr, other.addr}[tab%2]).get("/auth/login?return_to=" + url.QueryEscape(page(tab))).to
 					})
 				}
 				wg.Wait()
 			}
 			for _, tab := range order {
-				if a := b.on([]*instance{other, one}[tab%2]).get(b.choose(t, links[tab], p)); a.to != page(tab) || !a.setsSession() {
+				if a := b.on([]string{other.addr, one.addr}[tab%2]).get(b.asPerson(p, links[tab])); a.to != page(tab) || !a.setsSession() {
 					t.Errorf("order %v, tab %d: %v", order, tab, a)
 				}
 			}
@@ -104,18 +106,18 @@ func TestRaceFiveTabs(t *testing.T) {
 			}
 		}
 
-		b := ms.newBrowser(one)
+		b := m.visitor().on(one.addr)
 		callbacks := make([]string, 5)
 		for tab := range callbacks {
-			callbacks[tab] = b.begin(t, page(tab))
+			callbacks[tab] = b.leave(page(tab))
 		}
 		for tab, link := range callbacks {
-			callbacks[tab] = b.choose(t, link, p)
+			callbacks[tab] = b.asPerson(p, link)
 		}
 		var wg sync.WaitGroup
-		answers := make([]answer, 5)
+		answers := make([]reply, 5)
 		for tab := range callbacks {
-			wg.Go(func() { answers[tab] = b.on([]*instance{one, other}[tab%2]).get(callbacks[tab]) })
+			wg.Go(func() { answers[tab] = b.on([]string{one.addr, other.addr}[tab%2]).get(callbacks[tab]) })
 		}
 		wg.Wait()
 		for tab, a := range answers {
@@ -134,15 +136,14 @@ func TestRaceFiveTabs(t *testing.T) {
 func TestRaceCallbackTwice(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		one, other := ms.two(t, ms.environ(at))
-		b := ms.newBrowser(one)
-		callback := b.choose(t, b.begin(t, "/profile"), p)
-		second := &browser{ms: ms, jar: b.jar, at: other}
+		m := newStage(t, nowhere, p)
+		one, other := m.two(at.settings...)
+		b := m.visitor().on(one.addr)
+		callback := b.asPerson(p, b.leave("/profile"))
+		second := b.on(other.addr)
 
-		held := ms.hold(t, simulator.Fault{On: simulator.Token, Late: true})
-		first := make(chan answer, 1)
-		go func() { first <- b.get(callback) }()
+		held := m.hold(simulator.Fault{On: simulator.Token, Late: true})
+		first := b.begun(callback)
 		within(t, "token request", held.first)
 		a := second.get(callback)
 		if a.status != http.StatusBadRequest || !strings.Contains(a.body, `href="/auth/login`) || a.setsSession() {
@@ -152,7 +153,7 @@ func TestRaceCallbackTwice(t *testing.T) {
 		if a := <-first; a.to != "/profile" || !a.setsSession() {
 			t.Errorf("first delivery: %v", a)
 		}
-		ms.ClearFaults()
+		m.ClearFaults()
 		if a := second.get(callback); a.status != http.StatusSeeOther || a.to != "/calendar" {
 			t.Errorf("third delivery, signed in by then: %v", a)
 		}
@@ -161,9 +162,9 @@ func TestRaceCallbackTwice(t *testing.T) {
 		}
 
 		for range 5 {
-			b := ms.newBrowser(one)
-			codes := ms.Grants().Codes
-			answers := b.together(6, b.choose(t, b.begin(t, "/profile"), p), []*instance{one, other}, nil)
+			b := m.visitor().on(one.addr)
+			codes := m.Grants().Codes
+			answers := b.together(6, b.asPerson(p, b.leave("/profile")), []string{one.addr, other.addr}, nil)
 			in := 0
 			for _, a := range answers {
 				switch {
@@ -173,7 +174,7 @@ func TestRaceCallbackTwice(t *testing.T) {
 					t.Errorf("one of six deliveries: %v", a)
 				}
 			}
-			if redeemed := ms.Grants().Codes - codes; in != 1 || redeemed != 1 {
+			if redeemed := m.Grants().Codes - codes; in != 1 || redeemed != 1 {
 				t.Errorf("%d deliveries signed in and %d codes were redeemed, want one of each", in, redeemed)
 			}
 		}
@@ -185,14 +186,13 @@ func TestRaceCallbackTwice(t *testing.T) {
 func TestRacePendingSignInsAreBounded(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
 		p := person(1)
-		ms := newMicrosoft(t, p)
-		b := ms.newBrowser(ms.inside(t, ms.environ(at), nil))
+		m := newStage(t, nowhere, p)
+		b := m.visitor().on(m.inside(nil, at.settings...).addr)
 		var last string
 		for i := range 40 {
-			last = b.begin(t, "/calendar/search?q="+strings.Repeat("x", 12*i))
-			u, _ := url.Parse(baseURL)
+			last = b.leave("/calendar/search?q=" + strings.Repeat("x", 12*i))
 			pending, size := 0, 0
-			for _, c := range b.jar.Cookies(u) {
+			for _, c := range b.cookies() {
 				if strings.HasPrefix(c.Name, "daybook-signin-") {
 					pending++
 				}
@@ -205,11 +205,10 @@ func TestRacePendingSignInsAreBounded(t *testing.T) {
 		if keys := at.records(t, ""); len(keys) != 0 {
 			t.Errorf("records of people who never signed in: %v", keys)
 		}
-		if a := b.get(b.choose(t, last, p)); !strings.HasPrefix(a.to, "/calendar/search?q=xxx") || !a.setsSession() {
+		if a := b.get(b.asPerson(p, last)); !strings.HasPrefix(a.to, "/calendar/search?q=xxx") || !a.setsSession() {
 			t.Errorf("last attempt: %v", a)
 		}
-		u, _ := url.Parse(baseURL)
-		if slices.ContainsFunc(b.jar.Cookies(u), func(c *http.Cookie) bool { return c.Value == "" }) {
+		if slices.ContainsFunc(b.cookies(), func(c *http.Cookie) bool { return c.Value == "" }) {
 			t.Error("an empty cookie is left")
 		}
 	})

@@ -46,15 +46,15 @@ const calendarsOfLena = 4
 func TestWarmPage(t *testing.T) {
 	t.Parallel()
 	people := simulator.People(time.Now())
-	ms := newMicrosoft(t, people...)
+	m := newStage(t, nowhere, people...)
 	store := new(countingStore)
-	at := ms.inside(t, ms.environ(inFiles(t)), func(s session.Store) session.Store {
+	at := m.inside(func(s session.Store) session.Store {
 		store.Store = s
 		return store
-	})
-	b := ms.newBrowser(at)
+	}, inFiles(t).settings...)
+	b := m.visitor().on(at.addr)
 	const page = "/calendar/week/2026-11-23"
-	b.signIn(t, people[0], page)
+	b.enter(people[0], page)
 	// A page fetches the week before and the week after ahead. From the moment
 	// when Graph has been asked for all three, nothing is left to ask.
 	for asked := 0; asked < 3*calendarsOfLena; {
@@ -62,13 +62,13 @@ func TestWarmPage(t *testing.T) {
 			t.Fatalf("GET %s = %d, want 200", page, a.status)
 		}
 		asked = 0
-		for _, call := range ms.Calls() {
+		for _, call := range m.Calls() {
 			if strings.Contains(call.URL, "/calendarView?") {
 				asked++
 			}
 		}
 	}
-	reads, writes, calls := store.reads.Load(), store.writes.Load(), len(ms.Calls())
+	reads, writes, calls := store.reads.Load(), store.writes.Load(), len(m.Calls())
 	first := b.get(page)
 	if first.status != http.StatusOK || !strings.Contains(first.body, "h-event") {
 		t.Fatalf("GET %s = %d without events", page, first.status)
@@ -79,12 +79,12 @@ func TestWarmPage(t *testing.T) {
 	if n := store.writes.Load() - writes; n != 0 {
 		t.Errorf("a warm page writes to the store %d times, want 0", n)
 	}
-	if n := len(ms.Calls()) - calls; n != 0 {
+	if n := len(m.Calls()) - calls; n != 0 {
 		t.Errorf("a warm page makes %d calls to Microsoft, want 0", n)
 	}
 
-	b.get(page, "Cache-Control", "no-cache")
-	if n := len(ms.Calls()) - calls; n == 0 {
+	b.reload(page)
+	if n := len(m.Calls()) - calls; n == 0 {
 		t.Error("a reload asked Graph nothing")
 	}
 }
