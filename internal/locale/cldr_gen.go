@@ -216,15 +216,9 @@ func patterns(g tree) string {
 		{"Full", text(g, "dateFormats/full")},
 		{"Long", text(g, "dateFormats/long")},
 		{"Medium", text(g, "dateFormats/medium")},
-		{"Short", text(g, "dateFormats/short")},
 		{"DayMonth", monthInFull.Replace(available("MMMMd", "MMMd"))},
-		{"DayMonthShort", available("MMMd")},
 		{"MonthYear", available("yMMMM")},
 		{"WeekdayDayMonth", inFull.Replace(available("MMMMEEEEd", "MMMMEd", "MMMEd"))},
-		{"WeekdayDayMonthShort", available("MMMEd")},
-		{"WeekdayLong", "cccc"},
-		{"WeekdayShort", "ccc"},
-		{"WeekdayNarrow", "ccccc"},
 	} {
 		fmt.Fprintf(&b, "%s: %q,\n", d.style, d.pattern)
 	}
@@ -233,8 +227,8 @@ func patterns(g tree) string {
 	}
 	fmt.Fprintf(&b, "},\nranges: [...]string{%q, %q, %q},\n",
 		monthInFull.Replace(interval("yMMMd/d")), monthInFull.Replace(interval("yMMMd/M")), interval("yMMMd/y"))
-	fmt.Fprintf(&b, "clocks: [...]string{\nclock12: %q,\nclock24: %q,\nhours12: %q,\nspan12: %q,\nspanNoon: %q,\nspan24: %q,\n},\n",
-		available("hm"), available("Hm"), available("h"), interval("hm/h"), interval("hm/a"), interval("Hm/H"))
+	fmt.Fprintf(&b, "clocks: [...]string{\nclock12: %q,\nclock24: %q,\nhours12: %q,\n},\n",
+		available("hm"), available("Hm"), available("h"))
 	fmt.Fprintf(&b, "halves: [2]string{%q, %q},\n",
 		text(g, "dayPeriods/format/abbreviated/am"), text(g, "dayPeriods/format/abbreviated/pm"))
 	return b.String()
@@ -281,7 +275,6 @@ func writeRegions(b *bytes.Buffer) error {
 	b.WriteString("}\n\n")
 	return nil
 }
-
 func writeWords(b *bytes.Buffer) error {
 	b.WriteString("// relativeOf has the words for times seen from now, by language.\nvar relativeOf = map[string]*relative{\n")
 	for _, lang := range []string{"de", "en"} {

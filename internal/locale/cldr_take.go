@@ -125,11 +125,9 @@ func calendarPaths(loc string) []string {
 		days/format/wide days/format/abbreviated days/format/narrow
 		days/stand-alone/wide days/stand-alone/abbreviated days/stand-alone/narrow
 		dayPeriods/format/abbreviated/am dayPeriods/format/abbreviated/pm
-		dateFormats/full dateFormats/long dateFormats/medium dateFormats/short
+		dateFormats/full dateFormats/long dateFormats/medium
 		dateTimeFormats/intervalFormats/yMMMd/d dateTimeFormats/intervalFormats/yMMMd/M
-		dateTimeFormats/intervalFormats/yMMMd/y
-		dateTimeFormats/intervalFormats/hm/a dateTimeFormats/intervalFormats/hm/h
-		dateTimeFormats/intervalFormats/Hm/H`)
+		dateTimeFormats/intervalFormats/yMMMd/y`)
 	for _, s := range strings.Fields("MMMMd yMMMM MMMd MMMMEEEEd MMMMEd MMMEd hm Hm h") {
 		paths = append(paths, "dateTimeFormats/availableFormats/"+s)
 	}

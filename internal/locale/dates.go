@@ -13,18 +13,12 @@ type Style int
 
 // The styles, each with what it makes of a day in en-GB, en-US and de.
 const (
-	Full                 Style = iota // Monday, 23 November 2026 · Monday, November 23, 2026 · Montag, 23. November 2026
-	Long                              // 23 November 2026 · November 23, 2026 · 23. November 2026
-	Medium                            // 23 Nov 2026 · Nov 23, 2026 · 23.11.2026
-	Short                             // 23/11/2026 · 11/23/26 · 23.11.26
-	DayMonth                          // 23 November · November 23 · 23. November
-	DayMonthShort                     // 23 Nov · Nov 23 · 23. Nov.
-	MonthYear                         // November 2026 in all three
-	WeekdayDayMonth                   // Monday 23 November · Monday, November 23 · Montag, 23. November
-	WeekdayDayMonthShort              // Mon 23 Nov · Mon, Nov 23 · Mo., 23. Nov.
-	WeekdayLong                       // Monday · Monday · Montag
-	WeekdayShort                      // Mon · Mon · Mo
-	WeekdayNarrow                     // M · M · M
+	Full            Style = iota // Monday, 23 November 2026 · Monday, November 23, 2026 · Montag, 23. November 2026
+	Long                         // 23 November 2026 · November 23, 2026 · 23. November 2026
+	Medium                       // 23 Nov 2026 · Nov 23, 2026 · 23.11.2026
+	DayMonth                     // 23 November · November 23 · 23. November
+	MonthYear                    // November 2026 in all three
+	WeekdayDayMonth              // Monday 23 November · Monday, November 23 · Montag, 23. November
 
 	styles = iota
 )
@@ -77,13 +71,13 @@ func (l *Locale) Weekday(d time.Weekday, w Width) string {
 	return l.formats.names.daysAlone[w][((d%7)+7)%7]
 }
 
-// Month writes the name of a month as it stands alone; of what is no month,
+// month writes the name of a month as it stands alone; of what is no month,
 // nothing.
-func (l *Locale) Month(m time.Month, w Width) string {
+func (l *Locale) month(m time.Month) string {
 	if m < time.January || m > time.December {
 		return ""
 	}
-	return l.formats.names.monthsAlone[w][m-1]
+	return l.formats.names.monthsAlone[Wide][m-1]
 }
 
 // Clock writes the time of day that t reads in its own location: "15:30", or
@@ -93,24 +87,6 @@ func (l *Locale) Clock(t time.Time, hour12 bool) string {
 		return l.formats.format(l.formats.clocks[clock12], t)
 	}
 	return l.formats.format(l.formats.clocks[clock24], t)
-}
-
-// Times writes from when to when something takes, as start and end read in
-// their own locations: "15:30–16:30", or with twelve hours "3:30 – 4:30 PM".
-// It says nothing of the days. What takes less than a minute has the start alone.
-func (l *Locale) Times(start, end time.Time, hour12 bool) string {
-	if end.Sub(start) < time.Minute {
-		return l.Clock(start, hour12)
-	}
-	pattern := l.formats.clocks[span24]
-	switch {
-	case hour12 && start.Hour()/12 == end.Hour()/12 && midnight(start).Equal(midnight(end)):
-		pattern = l.formats.clocks[span12]
-	case hour12:
-		pattern = l.formats.clocks[spanNoon]
-	}
-	first, last := cutRange(pattern)
-	return l.formats.format(first, start) + l.formats.format(last, end)
 }
 
 // Hour writes an hour as it labels an axis: "15:00", or with twelve hours

@@ -19,41 +19,24 @@ func TestDate(t *testing.T) {
 		{"en-GB", Full, "Monday, 23 November 2026"},
 		{"en-GB", Long, "23 November 2026"},
 		{"en-GB", Medium, "23 Nov 2026"},
-		{"en-GB", Short, "23/11/2026"},
 		{"en-GB", DayMonth, "23 November"},
-		{"en-GB", DayMonthShort, "23 Nov"},
 		{"en-GB", MonthYear, "November 2026"},
 		{"en-GB", WeekdayDayMonth, "Monday 23 November"},
-		{"en-GB", WeekdayDayMonthShort, "Mon 23 Nov"},
 		{"en-US", Full, "Monday, November 23, 2026"},
 		{"en-US", Long, "November 23, 2026"},
 		{"en-US", Medium, "Nov 23, 2026"},
-		{"en-US", Short, "11/23/26"},
 		{"en-US", DayMonth, "November 23"},
 		{"en-US", WeekdayDayMonth, "Monday, November 23"},
-		{"en-US", WeekdayLong, "Monday"},
-		{"en-US", WeekdayShort, "Mon"},
-		{"en-US", WeekdayNarrow, "M"},
 		{"en-IE", Full, "Monday 23 November 2026"},
-		{"en-AU", Short, "23/11/26"},
-		{"en-CA", Short, "2026-11-23"},
-		{"en-IN", Short, "23/11/26"},
 		{"en-FR", Full, "Monday, 23 November 2026"},
 		{"en-PH", Long, "November 23, 2026"},
-		{"en-JP", Short, "2026/11/23"},
 		{"en", Full, "Monday, 23 November 2026"},
 		{"de-DE", Full, "Montag, 23. November 2026"},
 		{"de-DE", Long, "23. November 2026"},
 		{"de-DE", Medium, "23.11.2026"},
-		{"de-DE", Short, "23.11.26"},
 		{"de-DE", DayMonth, "23. November"},
-		{"de-DE", DayMonthShort, "23. Nov."},
 		{"de-DE", MonthYear, "November 2026"},
 		{"de-DE", WeekdayDayMonth, "Montag, 23. November"},
-		{"de-DE", WeekdayDayMonthShort, "Mo., 23. Nov."},
-		{"de-DE", WeekdayLong, "Montag"},
-		{"de-DE", WeekdayShort, "Mo"},
-		{"de-DE", WeekdayNarrow, "M"},
 		{"de-CH", Long, "23. November 2026"},
 		{"de-US", Long, "23. November 2026"},
 		{"de-DE", Style(99), "23. November 2026"},
@@ -140,32 +123,6 @@ func TestClockAndHour(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
-	t.Parallel()
-	at := func(hour, minute int) time.Time { return time.Date(2026, 11, 23, hour, minute, 0, 0, time.UTC) }
-	for _, test := range []struct {
-		tag        string
-		start, end time.Time
-		hour12     bool
-		want       string
-	}{
-		{"en-US", at(15, 30), at(16, 30), true, "3:30 – 4:30 PM"},
-		{"en-US", at(11, 30), at(12, 30), true, "11:30 AM – 12:30 PM"},
-		{"en-US", at(15, 30), at(16, 30), false, "15:30 – 16:30"},
-		{"en-US", at(9, 0), at(9, 0), true, "9:00 AM"},
-		{"en-US", at(23, 0), at(13, 0).AddDate(0, 0, 1), true, "11:00 PM – 1:00 PM"},
-		{"en-US", at(9, 0), at(9, 0).AddDate(0, 0, 1), true, "9:00 AM – 9:00 AM"},
-		{"en-GB", at(9, 0), at(10, 0), false, "09:00–10:00"},
-		{"en-GB", at(9, 0), at(13, 0), true, "9:00 am – 1:00 pm"},
-		{"de-DE", at(9, 0), at(10, 30), false, "09:00–10:30 Uhr"},
-		{"de-DE", at(9, 0), at(9, 0), false, "09:00"},
-	} {
-		if got := Choose(test.tag, "").Times(test.start, test.end, test.hour12); got != test.want {
-			t.Errorf("%s: Times(%v, %v, %v) = %q, want %q", test.tag, test.start, test.end, test.hour12, got, test.want)
-		}
-	}
-}
-
 func TestNames(t *testing.T) {
 	t.Parallel()
 	de, us := Choose("de", ""), Choose("en-US", "")
@@ -174,11 +131,9 @@ func TestNames(t *testing.T) {
 		{de.Weekday(time.Saturday, Abbreviated), "Sa"},
 		{de.Weekday(time.Saturday+1, Narrow), "S"},
 		{us.Weekday(time.Wednesday, Abbreviated), "Wed"},
-		{de.Month(time.March, Wide), "März"},
-		{de.Month(time.March, Abbreviated), "Mär"},
-		{us.Month(time.March, Narrow), "M"},
-		{us.Month(13, Wide), ""},
-		{us.Month(0, Wide), ""},
+		{de.month(time.March), "März"},
+		{us.month(13), ""},
+		{us.month(0), ""},
 	} {
 		if test.got != test.want {
 			t.Errorf("name = %q, want %q", test.got, test.want)

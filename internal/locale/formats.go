@@ -19,12 +19,9 @@ type formats struct {
 
 // The patterns for times of day.
 const (
-	clock12  = iota // 3:30 PM
-	clock24         // 15:30
-	hours12         // 3 PM
-	span12          // 3:30 – 4:30 PM
-	spanNoon        // 11:30 AM – 12:30 PM
-	span24          // 15:30 – 16:30
+	clock12 = iota // 3:30 PM
+	clock24        // 15:30
+	hours12        // 3 PM
 
 	clocks = iota
 )

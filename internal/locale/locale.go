@@ -160,9 +160,6 @@ func american(region string) bool {
 	return false
 }
 
-// Language returns "en" or "de": the Tag of one of [Languages].
-func (l *Locale) Language() string { return l.language }
-
 // Tag returns the language with its region, for the lang attribute and for
 // settings: "de-AT", or "en" when the region is not known.
 func (l *Locale) Tag() string {

@@ -76,8 +76,8 @@ func FuzzChoose(f *testing.F) {
 	f.Add("de-", "x-a,i-klingon,art-lojban,en-GB-oed")
 	f.Fuzz(func(t *testing.T, setting, header string) {
 		l := Choose(setting, header)
-		if lang := l.Language(); lang != "en" && lang != "de" {
-			t.Fatalf("Language() = %q, want en or de", lang)
+		if lang := l.language; lang != "en" && lang != "de" {
+			t.Fatalf("language %q, want en or de", lang)
 		}
 		if tag := l.Tag(); len(tag) > len("en-001") || !utf8.ValidString(tag) {
 			t.Fatalf("Tag() = %q, want a language and a region", tag)
@@ -85,8 +85,8 @@ func FuzzChoose(f *testing.F) {
 		if n := len(l.Weekend()); n < 1 || n > 2 {
 			t.Fatalf("Weekend() has %d days, want 1 or 2", n)
 		}
-		if again := Choose(l.Tag(), header); again.Language() != l.Language() {
-			t.Fatalf("Choose(%q).Language() = %q, want %q", l.Tag(), again.Language(), l.Language())
+		if again := Choose(l.Tag(), header); again.language != l.language {
+			t.Fatalf("Choose(%q) has the language %q, want %q", l.Tag(), again.language, l.language)
 		}
 		if l.Date(time.Time{}, Full) == "" {
 			t.Fatal("Date is empty")
@@ -135,8 +135,8 @@ func TestWeekAndClock(t *testing.T) {
 func TestLanguagesCanBeChosen(t *testing.T) {
 	t.Parallel()
 	for _, lang := range Languages() {
-		if got := Choose(lang.Tag, "fr").Language(); got != lang.Tag {
-			t.Errorf("Choose(%q).Language() = %q, want %q", lang.Tag, got, lang.Tag)
+		if got := Choose(lang.Tag, "fr").language; got != lang.Tag {
+			t.Errorf("Choose(%q) has the language %q, want %q", lang.Tag, got, lang.Tag)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (l *Locale) pattern(r Recurrence) string {
 		}
 		return l.every(r.Interval, "Every month", "Every %d months")
 	case "absoluteyearly":
-		if validDay(r.DayOfMonth) && l.Month(r.Month, Wide) != "" {
+		if validDay(r.DayOfMonth) && l.month(r.Month) != "" {
 			// A leap year has all the days there are.
 			date := time.Date(2000, r.Month, r.DayOfMonth, 0, 0, 0, 0, time.UTC)
 			if date.Month() == r.Month {
@@ -69,7 +69,7 @@ func (l *Locale) pattern(r Recurrence) string {
 		}
 		return l.every(r.Interval, "Every year", "Every %d years")
 	case "relativeyearly":
-		day, month := l.relativeDay(r.Index, days), l.Month(r.Month, Wide)
+		day, month := l.relativeDay(r.Index, days), l.month(r.Month)
 		if day != "" && month != "" {
 			return l.every(r.Interval, "Every year on the %s of %s", "Every %d years on the %s of %s", day, month)
 		}
