@@ -46,7 +46,11 @@ func limit(c *http.Client) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = 5 * time.Second
-	t.MaxIdleConnsPerHost = 16 // two, the default, would close most connections under load
+	// Two, the default, would close most connections under load; without a bound
+	// a crowd that comes back from Microsoft at once would spend its time, and
+	// more than there is, on handshakes.
+	t.MaxIdleConnsPerHost = 16
+	t.MaxConnsPerHost = 64
 	return limited{t}
 }
 
