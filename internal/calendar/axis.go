@@ -1,7 +1,6 @@
 package calendar
 
 import (
-	"slices"
 	"sort"
 	"time"
 )
@@ -75,9 +74,6 @@ func NewAxis(days []Date, loc *time.Location, hours Hours, events []Event) *Axis
 	a.crop(a.needed(hours, events))
 	return a
 }
-
-// Days returns the days that the axis was made for.
-func (a *Axis) Days() []Date { return slices.Clone(a.window.days) }
 
 // needed returns which part of the whole axis must be shown.
 func (a *Axis) needed(hours Hours, events []Event) Extent {

@@ -10,26 +10,20 @@ import (
 type Calendar struct {
 	ID      string // opaque; Microsoft does not promise that it stays: match again by owner and name
 	Name    string
-	Color   string // class of the palette, "c0" to "c11": see [Palette]
+	Color   string // class of the palette, "c0" to "c11"
 	Owner   string // name of whom it belongs to
 	Default bool   // at most one is
 	Shared  bool   // belongs to somebody else
 	Group   string // name of the calendar group; empty for the default one
 }
 
-// Palette names the colours of the classes c0 to c11, so that a style sheet
-// can give each a pair for light and dark that can be read. No colour of
-// Graph's reaches a page: anybody may choose any.
-func Palette() [12]string {
-	return [12]string{"blue", "green", "orange", "gray", "yellow", "teal",
-		"pink", "brown", "red", "purple", "indigo", "olive"}
-}
-
-// paletteRGB are the hues that a calendar's own colour is compared with.
+// paletteRGB are the hues that a calendar's own colour is compared with. The
+// style sheet gives each class a pair for light and dark that can be read; no
+// colour of Graph's reaches a page, since anybody may choose any.
 var paletteRGB = [12][3]int{
-	{0x2b, 0x7c, 0xd3}, {0x2e, 0x9e, 0x4f}, {0xf0, 0x86, 0x2b}, {0x8a, 0x8f, 0x98},
-	{0xf2, 0xc9, 0x2e}, {0x18, 0xa2, 0xa2}, {0xe8, 0x5a, 0x9b}, {0x8e, 0x56, 0x2e},
-	{0xd1, 0x34, 0x38}, {0x88, 0x4c, 0xc4}, {0x3b, 0x46, 0xa8}, {0x8a, 0x9a, 0x2a},
+	{0x2b, 0x7c, 0xd3}, {0x2e, 0x9e, 0x4f}, {0xf0, 0x86, 0x2b}, {0x8a, 0x8f, 0x98}, // blue, green, orange, gray
+	{0xf2, 0xc9, 0x2e}, {0x18, 0xa2, 0xa2}, {0xe8, 0x5a, 0x9b}, {0x8e, 0x56, 0x2e}, // yellow, teal, pink, brown
+	{0xd1, 0x34, 0x38}, {0x88, 0x4c, 0xc4}, {0x3b, 0x46, 0xa8}, {0x8a, 0x9a, 0x2a}, // red, purple, indigo, olive
 }
 
 // namedColors are the members of Graph's calendarColor.

@@ -28,15 +28,15 @@ func TestRetryAfter(t *testing.T) {
 		{" 7 ", 7 * time.Second},
 		{"2.128", 2128 * time.Millisecond},
 		{"-5", 0},
-		{"3600", MaxRetryAfter},
-		{"1e300", MaxRetryAfter},
-		{"1e400", MaxRetryAfter},
-		{"Inf", MaxRetryAfter},
+		{"3600", maxRetryAfter},
+		{"1e300", maxRetryAfter},
+		{"1e400", maxRetryAfter},
+		{"Inf", maxRetryAfter},
 		{"NaN", 0},
 		{"soon", 0},
 		{"Mon, 23 Nov 2026 12:00:10 GMT", 10 * time.Second},
 		{"Mon, 23 Nov 2026 11:00:00 GMT", 0},
-		{"Mon, 23 Nov 2099 11:00:00 GMT", MaxRetryAfter},
+		{"Mon, 23 Nov 2099 11:00:00 GMT", maxRetryAfter},
 	} {
 		if got := retryAfter(tt.in, now); got != tt.want {
 			t.Errorf("retryAfter(%q) = %v, want %v", tt.in, got, tt.want)
@@ -49,7 +49,7 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if d := retryAfter(s, time.Now()); d < 0 || d > MaxRetryAfter {
+		if d := retryAfter(s, time.Now()); d < 0 || d > maxRetryAfter {
 			t.Errorf("retryAfter(%q) = %v", s, d)
 		}
 	})

@@ -40,7 +40,7 @@ type Error struct {
 	// timeout, unreachable, unreadable, too-large, redirect, foreign-link, loop,
 	// throttled (no call was made because Graph has asked to wait).
 	Code string
-	// RetryAfter is how long Graph asked to wait, at most [MaxRetryAfter];
+	// RetryAfter is how long Graph asked to wait, at most [maxRetryAfter];
 	// 0 if it did not say.
 	RetryAfter time.Duration
 	// Claims is the claims challenge, decoded to JSON, that must go to

@@ -20,8 +20,6 @@ type Home struct {
 type Person struct {
 	ID         string
 	Name       string
-	GivenName  string
-	Surname    string
 	Title      string
 	Department string
 	Company    string
@@ -30,14 +28,11 @@ type Person struct {
 	Username   string // user principal name
 	Mobile     string
 	Phones     []string
-	Language   string // BCP 47
-	City       string
-	Country    string
 }
 
 const (
-	pathPerson = "/me?$select=id,displayName,givenName,surname,jobTitle,department,companyName,mail," +
-		"userPrincipalName,mobilePhone,businessPhones,officeLocation,preferredLanguage,city,country"
+	pathPerson = "/me?$select=id,displayName,jobTitle,department,companyName,mail," +
+		"userPrincipalName,mobilePhone,businessPhones,officeLocation"
 	pathSettings   = "/me/mailboxSettings"
 	calendarFields = "?$top=50&$select=id,name,color,hexColor,isDefaultCalendar,owner"
 	pathCalendars  = "/me/calendars" + calendarFields
@@ -212,8 +207,6 @@ func (j *job) grouped(ctx context.Context, groups *part) ([]namedCalendar, []Mis
 type wirePerson struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"displayName"`
-	GivenName  string   `json:"givenName"`
-	Surname    string   `json:"surname"`
 	Title      string   `json:"jobTitle"`
 	Department string   `json:"department"`
 	Company    string   `json:"companyName"`
@@ -222,9 +215,6 @@ type wirePerson struct {
 	Username   string   `json:"userPrincipalName"`
 	Mobile     string   `json:"mobilePhone"`
 	Phones     []string `json:"businessPhones"`
-	Language   string   `json:"preferredLanguage"`
-	City       string   `json:"city"`
-	Country    string   `json:"country"`
 }
 
 func decodePerson(body []byte) (Person, error) {

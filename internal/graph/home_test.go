@@ -99,7 +99,7 @@ func TestHome(t *testing.T) {
 		if got := r.Header.Get("Prefer"); got != prefer {
 			t.Errorf("Prefer of a part = %q", got)
 		}
-		if !strings.Contains(r.URL.Query().Get("$select"), "country") {
+		if !strings.Contains(r.URL.Query().Get("$select"), "officeLocation") {
 			t.Errorf("$select = %q", r.URL.Query().Get("$select"))
 		}
 		return person(r)

@@ -17,9 +17,9 @@ import (
 // left to whatever else the same app does.
 const perMailbox = 3
 
-// MaxRetryAfter bounds how long one reply can keep a person's calls back,
+// maxRetryAfter bounds how long one reply can keep a person's calls back,
 // whatever its Retry-After says.
-const MaxRetryAfter = 5 * time.Minute
+const maxRetryAfter = 5 * time.Minute
 
 // maxPeople is how many people are remembered before idle ones are let go.
 const maxPeople = 4096
@@ -136,18 +136,18 @@ func (w *person) served() {
 
 // retryAfter reads a Retry-After header: seconds (Graph's documentation shows
 // fractions), or a date (RFC 9110 section 10.2.3). It returns 0 for what is
-// missing, in the past or cannot be read, and at most [MaxRetryAfter].
+// missing, in the past or cannot be read, and at most [maxRetryAfter].
 func retryAfter(s string, now time.Time) time.Duration {
 	s = strings.TrimSpace(s)
 	if t, err := http.ParseTime(s); err == nil {
-		return min(max(0, t.Sub(now)), MaxRetryAfter)
+		return min(max(0, t.Sub(now)), maxRetryAfter)
 	}
 	seconds, err := strconv.ParseFloat(s, 64)
 	if err != nil && !math.IsInf(seconds, 1) || math.IsNaN(seconds) || seconds <= 0 {
 		return 0
 	}
-	if seconds >= MaxRetryAfter.Seconds() {
-		return MaxRetryAfter
+	if seconds >= maxRetryAfter.Seconds() {
+		return maxRetryAfter
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -224,22 +223,11 @@ func (e *entra) newRefresh(g *grant) string {
 }
 
 // newToken returns "at.7.…" or "rt.7.…": opaque as Microsoft's tokens are to
-// clients, as long as they are, and with a number that grows, for tests to
+// clients, as long as they are, and with a number that grows, for people to
 // tell a newer token from an older one.
 func (e *entra) newToken(kind string) string {
 	e.serial++
 	return kind + "." + strconv.Itoa(e.serial) + "." + random(1000)
-}
-
-// Serial returns the number of an access or refresh token: a token with a
-// higher one was issued later.
-func Serial(token string) (number int, ok bool) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 || parts[0] != "at" && parts[0] != "rt" {
-		return 0, false
-	}
-	number, err := strconv.Atoi(parts[1])
-	return number, err == nil
 }
 
 // random returns n random bytes in unpadded base64url.

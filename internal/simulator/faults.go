@@ -3,7 +3,6 @@ package simulator
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,7 +16,7 @@ import (
 // whose sender has gone meanwhile ends here; it is carried out, or, when
 // Status, Body or OAuth is set, it is not and the answer is made of those; with
 // Late, Arrived is told and Delay and Hold pass only now; Header is laid over
-// the answer's own; Edit changes the body; Truncate and Drop cut it.
+// the answer's own; Truncate and Drop cut it.
 type Fault struct {
 	On    Endpoint
 	Match func(*http.Request) bool // which requests; nil: all. The form is parsed.
@@ -33,9 +32,8 @@ type Fault struct {
 	Body   string
 	OAuth  *OAuthError // an error in the endpoint's own form; see OAuthError
 
-	Edit     func(body []byte) []byte // see EditJSON
-	Truncate int                      // keeps so many bytes of the body, properly ended; 0: all
-	Drop     bool                     // breaks the connection after Truncate bytes, before any if 0
+	Truncate int  // keeps so many bytes of the body, properly ended; 0: all
+	Drop     bool // breaks the connection after Truncate bytes, before any if 0
 }
 
 // An OAuthError is an error as Entra answers it. On [Token] it becomes the
@@ -48,25 +46,6 @@ type OAuthError struct {
 	Suberror string
 	Claims   string // claims challenge, as plain JSON
 	Status   int    // 0: 400, or 401 for invalid_client
-}
-
-// EditJSON returns a change for [Fault.Edit] to answers that are JSON objects.
-// Numbers are json.Number values.
-func EditJSON(change func(map[string]any)) func([]byte) []byte {
-	return func(body []byte) []byte {
-		var object map[string]any
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.UseNumber()
-		if err := d.Decode(&object); err != nil {
-			return body
-		}
-		change(object)
-		changed, err := json.Marshal(object)
-		if err != nil {
-			panic(err) // the change put in something that is no JSON value
-		}
-		return changed
-	}
 }
 
 type faults struct {
@@ -208,9 +187,6 @@ func (a *answer) Write(p []byte) (int, error) {
 // send writes the answer with the fault's cuts.
 func (a *answer) send(w http.ResponseWriter, f *Fault) {
 	body := a.body.Bytes()
-	if f.Edit != nil {
-		body = f.Edit(body)
-	}
 	whole := len(body)
 	if f.Truncate > 0 && f.Truncate < whole {
 		body = body[:f.Truncate]

@@ -167,7 +167,7 @@ func TestContract(t *testing.T) {
 				return ids
 			}
 			one("user", "/me")
-			one("user", "/me?$select=id,displayName,givenName,surname,jobTitle,department,companyName,mail,userPrincipalName,mobilePhone,businessPhones,officeLocation,preferredLanguage,city,country")
+			one("user", "/me?$select=id,displayName,jobTitle,department,companyName,mail,userPrincipalName,mobilePhone,businessPhones,officeLocation")
 			one("user", "/me/manager")
 			one("profilePhoto", "/me/photo")
 			if person.mailbox.disabled {
