@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -170,7 +173,7 @@ func TestSecurityHeaders(t *testing.T) {
 // Every route refuses, with Allow, every method it has no use for.
 func TestSecurityMethods(t *testing.T) {
 	t.Parallel()
-	m, _ := securedStage(t)
+	m, p := securedStage(t)
 	stranger := m.visitor()
 	allowed := map[string][]string{}
 	for _, one := range routes(t) {
@@ -190,6 +193,28 @@ func TestSecurityMethods(t *testing.T) {
 				t.Errorf("%s %s: Allow %q, want %v", method, path, r.header.Get("Allow"), methods)
 			}
 		}
+		// The same as GET but for the body (RFC 9110 section 9.3.2).
+		if !slices.Contains(methods, "HEAD") {
+			continue
+		}
+		get, head := stranger.must(http.MethodGet, path, nil), stranger.must(http.MethodHead, path, nil)
+		to, _, _ := strings.Cut(get.header.Get("Location"), "&")
+		if get.status != head.status || !strings.HasPrefix(head.header.Get("Location"), to) || head.body != "" {
+			t.Errorf("%s: GET %d to %q, HEAD %d to %q", path, get.status, to, head.status, head.header.Get("Location"))
+		}
+	}
+	// Not about a path at all, and so answered by net/http unless told otherwise.
+	conn, err := net.Dial("tcp", p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || bytes.HasPrefix(answer, []byte("HTTP/1.1 2")) || !bytes.Contains(answer, []byte("\r\nStrict-Transport-Security: ")) {
+		t.Errorf("OPTIONS *: %v\n%s", err, answer)
 	}
 }
 

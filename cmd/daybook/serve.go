@@ -75,7 +75,9 @@ func serve(ctx context.Context, e environment) error {
 		return err
 	}
 	public := &http.Server{Handler: p.traces.handler(handler), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other OPTIONS, with the site's headers
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -180,7 +180,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	if visitOf(r).who == nil && !s.Sessions.Named(r) {
 		p = p.toStrangers(err)
 	}
-	if p.Action.Href == signInHref && r.Method == http.MethodGet {
+	if p.Action.Href == signInHref && reads(r) {
 		p.Action.Href += "?return_to=" + url.QueryEscape(pageOf(r))
 	}
 	level := slog.LevelInfo

@@ -119,7 +119,7 @@ func (s *Server) sendToMicrosoft(w http.ResponseWriter, r *http.Request, err err
 		}
 		visitOf(r).who = nil
 	}
-	if dest := r.Header.Get("Sec-Fetch-Dest"); r.Method != http.MethodGet || (dest != "" && dest != "document") {
+	if dest := r.Header.Get("Sec-Fetch-Dest"); !reads(r) || (dest != "" && dest != "document") {
 		return false
 	}
 	back := pageOf(r)
@@ -156,6 +156,10 @@ func (s *Server) sendToMicrosoft(w http.ResponseWriter, r *http.Request, err err
 	}
 	return true
 }
+
+// reads reports whether r asks for a page, or what asking for it would bring
+// (RFC 9110 section 9.3.2).
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // claimsOf returns the claims challenge that err carries, or nothing.
 func claimsOf(err error) string {
