@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,23 +190,31 @@ func TestDirSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unlock()
-	shard := filepath.Join(folder, place("a-1"))
-	for _, name := range []string{".a-1123456", ".b-99", "dead-1.lock"} {
-		file := filepath.Join(shard, name)
-		// As a writer that died after it had set the expiry leaves it.
-		if err := errors.Join(os.WriteFile(file, []byte("half"), 0o600), os.Chtimes(file, later(), later())); err != nil {
+	put := func(shard, name string, until time.Time) {
+		file := filepath.Join(folder, shard, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("half"), 0o600), os.Chtimes(file, until, until)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	half := filepath.Join(folder, ".secret123") // of who died while making the secret
-	if err := os.WriteFile(half, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
+	// As a writer that died after it had set the expiry leaves it.
+	put("", ".secret123", later())
+	put(place("a-1"), ".a-1123456", later())
+	put(place("a-1"), ".b-99", later())
+	put(place("dead-1"), "dead-1.lock", later())
+	// What is none of the store's, though it has the form.
+	strange := []string{"notes", "a-9", "yarn.lock", ".gitkeep", ".nfs0001"}
+	elsewhere := "00"
+	for slices.Contains([]string{place("a-9"), place("notes"), place("yarn")}, elsewhere) {
+		elsewhere = "01"
+	}
+	for _, name := range strange {
+		put(elsewhere, name, now.Add(-time.Hour))
 	}
 	n, err := d.Sweep(t.Context(), now.Add(2*time.Hour+time.Millisecond))
 	if err != nil || n != 4 {
 		t.Errorf("Sweep = %d, %v; want 4", n, err)
 	}
-	if _, err := os.Stat(half); err == nil {
+	if _, err := os.Stat(filepath.Join(folder, ".secret123")); err == nil {
 		t.Error("Sweep left half a secret")
 	}
 	var left []string
@@ -214,7 +223,7 @@ func TestDirSweep(t *testing.T) {
 			left = append(left, name)
 		}
 	}
-	if got, want := strings.Join(sorted(left), " "), "a-3 b-3 held-1.lock"; got != want {
+	if got, want := strings.Join(sorted(left), " "), ".gitkeep .nfs0001 a-3 a-9 b-3 held-1.lock notes yarn.lock"; got != want {
 		t.Errorf("Sweep left %q, want %q", got, want)
 	}
 	if n, err := d.Sweep(t.Context(), now.Add(2*time.Hour)); n != 0 || err != nil {

@@ -39,6 +39,8 @@ func siblings(members []member, current string) []Sibling {
 // Siblings returns where this person is signed in: this session first, then
 // the others, last used first. Errors: ErrUnavailable.
 func (s *Session) Siblings(ctx context.Context) ([]Sibling, error) {
+	ctx, cancel := context.WithTimeout(ctx, endBudget)
+	defer cancel()
 	mine := s.member()
 	members, err := s.all.rosters.prune(ctx, ofPerson, mine.Person)
 	if err != nil {
@@ -103,7 +105,8 @@ func (s *Sessions) end(ctx context.Context, kind, subject string, pick func(memb
 	return len(ended), err
 }
 
-// endBudget is how long ending a person's sessions, fifty at most, may take.
+// endBudget is how long it may take to end or to look at a person's sessions,
+// fifty at most.
 const endBudget = 10 * time.Second
 
 // A Person is somebody who is signed in, for the operator.

@@ -45,7 +45,7 @@ func (d *Dir) Sweep(ctx context.Context, now time.Time) (int, error) {
 	names, err := list(d.root, ".")
 	keep(err)
 	for _, name := range names { // beside the secret: of who died while making it
-		if strings.HasPrefix(name, ".") && name != shardLock {
+		if isTemporary(name) {
 			stale = append(stale, name)
 		}
 	}
@@ -59,16 +59,30 @@ func (d *Dir) Sweep(ctx context.Context, now time.Time) (int, error) {
 		if len(stale) >= sweepBatch || len(stale) > 0 && path.Dir(stale[0]) != path.Clean(shard) {
 			flush()
 		}
+		lockOf, isLock := strings.CutSuffix(name, lockSuffix)
 		switch {
-		case name == shardLock:
-		case strings.HasPrefix(name, "."), d.hasExpired(d.root, entry, now) && checkKey(name) == nil:
+		case isTemporary(name), belongs(name, shard) && d.hasExpired(d.root, entry, now):
 			stale = append(stale, entry)
-		case strings.HasSuffix(name, lockSuffix):
+		case isLock && belongs(lockOf, shard):
 			keep(d.removeLock(entry))
 		}
 	}
 	flush()
 	return swept, first
+}
+
+// belongs reports whether a record of that name has its place in a subfolder:
+// what somebody else has put there is not ours to remove.
+func belongs(key, shard string) bool {
+	return checkKey(key) == nil && place(key) == path.Clean(shard)
+}
+
+// isTemporary reports whether a file is one of a writer's: renameio puts a dot
+// before the name of a record, or of the secret, and a number behind it.
+func isTemporary(name string) bool {
+	key, dotted := strings.CutPrefix(name, ".")
+	key = strings.TrimRight(key, "0123456789")
+	return dotted && len(key) < len(name)-1 && checkKey(key) == nil && (strings.Contains(key, "-") || key == secretFile)
 }
 
 func (d *Dir) hasExpired(root *os.Root, name string, now time.Time) bool {
@@ -85,7 +99,7 @@ func (d *Dir) removeStale(ctx context.Context, entries []string, now time.Time) 
 		var first error
 		for _, entry := range entries {
 			name := path.Base(entry)
-			temporary := strings.HasPrefix(name, ".")
+			temporary := isTemporary(name)
 			if !temporary && !d.hasExpired(shard, name, now) {
 				continue
 			}
