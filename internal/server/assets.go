@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -35,6 +36,13 @@ var contentTypes = map[string]string{
 	".webmanifest": "application/manifest+json",
 }
 
+// unread is what is left out of what is served: comments, which are for whoever
+// reads the sources, and in scripts the indentation.
+var unread = map[string]*regexp.Regexp{
+	".css": regexp.MustCompile(`(?s)/\*.*?\*/\n?`),
+	".js":  regexp.MustCompile(`(?m)^\s*//.*\n|^[ \t]+`),
+}
+
 func newAssets(web fs.FS) (*assets, error) {
 	a := &assets{hashed: make(map[string]string), files: make(map[string]asset)}
 	err := fs.WalkDir(web, "static", func(name string, d fs.DirEntry, err error) error {
@@ -49,6 +57,9 @@ func newAssets(web fs.FS) (*assets, error) {
 		kind, known := contentTypes[ext]
 		if !known {
 			return fmt.Errorf("%s: no content type for %q", name, mime.TypeByExtension(ext))
+		}
+		if unread := unread[ext]; unread != nil {
+			content = unread.ReplaceAll(content, nil)
 		}
 		sum := sha256.Sum256(content)
 		hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
