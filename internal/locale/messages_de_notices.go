@@ -11,6 +11,8 @@ var germanNotices = map[string]string{
 	"For your safety Daybook only accepts forms that were sent from its own pages.": "Zu Ihrer Sicherheit nimmt Daybook nur Formulare an, die von seinen eigenen Seiten kommen.",
 	"This form could not be read.":                                                  "Dieses Formular konnte nicht gelesen werden.",
 	"Please go back and try again.":                                                 "Bitte gehen Sie zurück und versuchen Sie es noch einmal.",
+	"This is no date.":                                                              "Das ist kein Datum.",
+	"Dates are written like 2026-12-24.":                                            "Ein Datum schreibt man wie 2026-12-24.",
 	"This time zone is unknown.":                                                    "Diese Zeitzone ist nicht bekannt.",
 	"Time zones are written like Europe/Berlin.":                                    "Zeitzonen werden so geschrieben: Europe/Berlin.",
 	"These are too many words.":                                                     "Das sind zu viele Wörter.",

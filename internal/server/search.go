@@ -17,7 +17,13 @@ type searchPage struct {
 	Query   string
 	Count   string
 	Missing []string
-	Days    []dayView
+	Parts   []searchPart
+}
+
+// A searchPart is what was found on one side of today's beginning.
+type searchPart struct {
+	Name string
+	Days []dayView
 }
 
 // A search covers half a year before and after today.
@@ -57,18 +63,51 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	words := calendar.NewQuery(query)
 	match := slices.DeleteFunc(calendar.Merge(found.List), func(e calendar.Event) bool { return !words.Match(&e) })
 	page.Count = l.T("%d events", len(match))
+	if len(match) == 0 {
+		page.Count = l.T("No events found.")
+	}
+	page.Count += " · " + l.Range(today.AddDays(-searchDays).UTC(), today.AddDays(searchDays-1).UTC())
+	nearestFirst(match, today, loc)
 	if len(match) > maxFound {
 		match = match[:maxFound]
 		page.Missing = append(page.Missing, l.T("Only the first %d are shown. More words find fewer.", maxFound))
 	}
 	d := s.drawing(v, home, loc, ask{})
+	coming, past := searchPart{Name: l.T("Upcoming")}, searchPart{Name: l.T("Earlier")}
 	for _, day := range d.agenda(daysOf(match, loc), match) {
-		if !day.Empty {
-			day.Full = day.Dated // the days of a search are of two years
-			page.Days = append(page.Days, day)
+		if day.Empty {
+			continue
+		}
+		day.Full = day.Dated // the days of a search are of two years
+		if day.Date >= today.String() {
+			coming.Days = append(coming.Days, day)
+		} else {
+			past.Days = append(past.Days, day)
+		}
+	}
+	slices.Reverse(past.Days)
+	for _, part := range []searchPart{coming, past} {
+		if len(part.Days) > 0 {
+			page.Parts = append(page.Parts, part)
 		}
 	}
 	return s.pages.render(w, http.StatusOK, "search", page)
+}
+
+// nearestFirst puts what begins from today on first, in order, and then what
+// has begun before, the last first.
+func nearestFirst(events []calendar.Event, today calendar.Date, loc *time.Location) {
+	slices.SortStableFunc(events, func(a, b calendar.Event) int {
+		x, _ := a.When.Days(loc)
+		y, _ := b.When.Days(loc)
+		switch past := x.Compare(today) < 0; {
+		case past != (y.Compare(today) < 0):
+			return -x.Compare(y)
+		case past:
+			return y.Compare(x)
+		}
+		return x.Compare(y)
+	})
 }
 
 // yearAround asks for the events of the months around today, several at a time:
