@@ -21,7 +21,7 @@ type eventPage struct {
 	Join, Outlook     string // https, or empty
 	ICS               string
 	When              span
-	Other             string // the same in the second zone
+	Zone, Other       string // whose times they are, and the same in the second zone
 	Facts             []fact
 	Hidden            bool // the organiser hides the attendees
 	Attendees         []attendee
@@ -30,7 +30,7 @@ type eventPage struct {
 	Body              template.HTML
 }
 
-type attendee struct{ Name, Note string }
+type attendee struct{ Name, Address, Note, Class string }
 
 // event handles GET /calendar/events/{id} and, with .ics behind the id, the
 // download.
@@ -110,7 +110,7 @@ func (s *Server) eventPage(v *visitor, home graph.Home, d graph.Detail, a ask) e
 		}
 	}
 	if !e.When.AllDay {
-		add("Time zone", l.City(loc.String())+" ("+locale.Offset(e.When.Start.In(loc))+")")
+		page.Zone = zoneText(l, loc, e.When.Start)
 	}
 	if d.Recurrence != nil {
 		add("Repeats", l.Repeats(recurrence(*d.Recurrence)))
@@ -139,7 +139,11 @@ func attendees(l *locale.Locale, list []graph.Attendee) ([]attendee, string) {
 			note = append(note, l.T(attendeeType(a.Type)))
 		}
 		count[responseText(a.Response)]++
-		rows = append(rows, attendee{personText(a.Person), strings.Join(note, ", ")})
+		row := attendee{Name: a.Name, Address: a.Address, Note: strings.Join(note, ", "), Class: responseText(a.Response)}
+		if row.Name == "" || strings.EqualFold(row.Name, row.Address) {
+			row.Name, row.Address = row.Address, ""
+		}
+		rows = append(rows, row)
 	}
 	var parts []string
 	for _, response := range []string{"organiser", "accepted", "tentative", "declined", "no answer"} {

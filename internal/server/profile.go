@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"daybook/internal/graph"
 	"daybook/internal/locale"
@@ -60,20 +61,31 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request, v *visitor) err
 	add("Manager", manager.Name)
 	set := home.Settings
 	if len(set.WorkDays) > 0 {
-		var days []string
-		for _, d := range set.WorkDays {
-			days = append(days, l.Weekday(d, locale.Wide))
-		}
 		h12 := v.hour12(home)
-		add("Working hours", l.List(days...), minutes(l, set.WorkStart, h12)+" – "+minutes(l, set.WorkEnd, h12))
+		add("Working hours", weekdays(l, set.WorkDays), minutes(l, set.WorkStart, h12)+" – "+minutes(l, set.WorkEnd, h12))
 	}
 	if set.ZoneKnown {
-		add("Time zone", set.Location.String())
+		add("Time zone", zoneText(l, set.Location, s.now()))
 	} else if set.Location != nil { // the mailbox's settings came
 		add("Time zone", l.T("Not set in your mailbox"))
 	}
 	add("Automatic replies", autoReply(l, set.AutoReply))
 	return s.pages.render(w, http.StatusOK, "profile", page)
+}
+
+// weekdays lists days of the week; of three or more in a row the first and the
+// last.
+func weekdays(l *locale.Locale, days []time.Weekday) string {
+	var names []string
+	row := len(days) > 2
+	for i, d := range days {
+		names = append(names, l.Weekday(d, locale.Wide))
+		row = row && d == (days[0]+time.Weekday(i))%7
+	}
+	if row {
+		return names[0] + " – " + names[len(names)-1]
+	}
+	return l.List(names...)
 }
 
 // photoSize is the edge of the photo asked for, in pixels: twice its size on

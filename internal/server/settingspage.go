@@ -53,7 +53,7 @@ func (s *Server) settingsPage(w http.ResponseWriter, r *http.Request, v *visitor
 		page.Missing = []string{l.T("Your calendars cannot be listed at the moment.")}
 	}
 	page.Missing = append(page.Missing, missing(l, home.Missing...)...)
-	page.Selects = selects(l, set, home, s.now())
+	page.Selects = selects(v, home, s.now())
 	for i := range 7 {
 		day := (v.firstDay() + time.Weekday(i)) % 7
 		page.WorkDays = append(page.WorkDays, checkField{Name: "work", Value: strconv.Itoa(int(day)), Label: l.Weekday(day, locale.Wide),
@@ -70,7 +70,8 @@ func (s *Server) settingsPage(w http.ResponseWriter, r *http.Request, v *visitor
 	return s.pages.render(w, http.StatusOK, "settings", page)
 }
 
-func selects(l *locale.Locale, set settings, home graph.Home, now time.Time) []selectField {
+func selects(v *visitor, home graph.Home, now time.Time) []selectField {
+	l, set := v.locale, v.settings
 	mailbox := l.T("As in my mailbox")
 	if home.Settings.Location != nil && home.Settings.ZoneKnown {
 		mailbox += " (" + l.City(home.Settings.Location.String()) + ")"
@@ -83,7 +84,7 @@ func selects(l *locale.Locale, set settings, home graph.Home, now time.Time) []s
 		}
 		for _, name := range names {
 			if loc := location(name); loc != nil {
-				list = append(list, option{name, l.City(name) + " (" + locale.Offset(now.In(loc)) + ")", name == chosen})
+				list = append(list, option{name, zoneText(l, loc, now), name == chosen})
 			}
 		}
 		order := collate.New(language.Make(l.Tag()))
@@ -103,19 +104,24 @@ func selects(l *locale.Locale, set settings, home graph.Home, now time.Time) []s
 		{"tz", l.T("Time zone"), zones(set.Zone, mailbox)},
 		{"tz2", l.T("Second time zone"), zones(set.SecondZone, l.T("None"))},
 		{"week", l.T("Week starts on"), days},
-		{"from", l.T("Working hours from"), halfHours(l, set.WorkEnd > 0, set.WorkStart)},
-		{"till", l.T("Working hours until"), halfHours(l, set.WorkEnd > 0, set.WorkEnd)},
+		{"from", l.T("Working hours from"), v.halfHours(home, home.Settings.WorkStart)},
+		{"till", l.T("Working hours until"), v.halfHours(home, home.Settings.WorkEnd)},
 		{"clock", l.T("Times"), []option{{"", l.T("As in my mailbox"), set.Clock == ""}, {"24", "15:30", set.Clock == "24"}, {"12", "3:30 PM", set.Clock == "12"}}},
 		{"lang", l.T("Language"), languages},
 		{"theme", l.T("Colours"), []option{{"", l.T("As my device has them"), set.Theme == ""}, {"light", l.T("Light"), set.Theme == "light"}, {"dark", l.T("Dark"), set.Theme == "dark"}}},
 	}
 }
 
-// halfHours offers the times of a day.
-func halfHours(l *locale.Locale, set bool, chosen int) []option {
+// halfHours offers the times of a day. In force is one that the person chose,
+// or the mailbox's.
+func (v *visitor) halfHours(home graph.Home, inForce int) []option {
+	l, h12, set := v.locale, v.hour12(home), v.settings.WorkEnd > 0
 	list := []option{{Value: "", Text: l.T("As in my mailbox"), Selected: !set}}
+	if !set && home.Settings.WorkEnd > 0 {
+		list[0].Text += " (" + minutes(l, inForce, h12) + ")"
+	}
 	for m := 0; m <= 24*60; m += 30 {
-		list = append(list, option{strconv.Itoa(m), minutes(l, m, l.Hour12()), set && m == chosen})
+		list = append(list, option{strconv.Itoa(m), minutes(l, m, h12), set && m == inForce})
 	}
 	return list
 }

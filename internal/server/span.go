@@ -51,6 +51,11 @@ func dateTimeOf(l *locale.Locale, when calendar.When, loc *time.Location, h12 bo
 	return s
 }
 
+// zoneText names a zone as it is at that time: "Berlin (UTC+01:00)".
+func zoneText(l *locale.Locale, loc *time.Location, at time.Time) string {
+	return l.City(loc.String()) + " (" + locale.Offset(at.In(loc)) + ")"
+}
+
 // minutes writes a time of day given in minutes since midnight.
 func minutes(l *locale.Locale, m int, h12 bool) string {
 	return l.Clock(time.Date(2000, 1, 1, m/60, m%60, 0, 0, time.UTC), h12)
