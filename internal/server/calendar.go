@@ -20,6 +20,8 @@ type calendarPage struct {
 	Mini    miniMonth
 	Groups  []calendarGroup
 	Missing []string
+	Away    away
+	Stale   string // said where a newer page cannot be had
 	Grid    *gridView
 	Month   *monthView
 	Agenda  []dayView
@@ -30,6 +32,7 @@ type turning struct {
 	Heading, Week         string
 	Prev, Next, TodayHref string
 	Here                  string // this page, to come back to after a form
+	Date                  string
 	Narrow                string // where narrow screens go at first, if not here
 	Views                 []viewLink
 }
@@ -39,7 +42,12 @@ type viewLink struct {
 	Current         bool
 }
 
-// calendar handles GET /calendar: today, in the view last used.
+// away says in which zone times are: Href leads home from one that was asked
+// for.
+type away struct{ Zone, Text, Href, Home string }
+
+// calendar handles GET /calendar: today, or another ?date=, in the view last
+// used.
 func (s *Server) calendar(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	// Today depends on the zone, and so on the mailbox, which the page asks
 	// for anyway: what is asked here it finds kept.
@@ -47,8 +55,13 @@ func (s *Server) calendar(w http.ResponseWriter, r *http.Request, v *visitor) er
 	if needsMicrosoft(err) {
 		return err
 	}
-	today := calendar.DateOf(s.now().In(s.zone(v, home)))
-	http.Redirect(w, r, "/calendar/"+v.settings.viewOr(calendar.Week)+"/"+today.String(), http.StatusSeeOther)
+	date := calendar.DateOf(s.now().In(s.zone(v, home)))
+	if asked := r.FormValue("date"); asked != "" {
+		if date, err = calendar.ParseDate(asked); err != nil {
+			return badRequest("This is no date.", "Dates are written like 2026-12-24.")
+		}
+	}
+	http.Redirect(w, r, "/calendar/"+v.settings.viewOr(calendar.Week)+"/"+date.String(), http.StatusSeeOther)
 	return nil
 }
 
@@ -73,6 +86,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error 
 	if err := noCalendars(home); err != nil {
 		return err
 	}
+	own := s.zone(v, home)
 	if ask.zone != "" {
 		v.settings.Zone = ask.zone
 	}
@@ -98,6 +112,8 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error 
 		Mini:    d.mini(kind, date, days, ask),
 		Groups:  groups(v, home.Calendars),
 		Missing: d.missing(home, got),
+		Away:    d.away(kind, date, own),
+		Stale:   d.T("Not reachable just now. This is as of %s.", d.Clock(d.now.In(loc), d.h12)),
 	}
 	if v.settings.View == "" && kind == calendar.Week {
 		page.Narrow = ask.path(calendar.Agenda, date)
@@ -107,7 +123,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error 
 	case calendar.Month:
 		page.Month = d.month(date, events)
 	case calendar.Agenda:
-		page.Agenda = d.agenda(days, events)
+		page.Agenda = d.together(d.agenda(days, events))
 	default:
 		page.Grid = d.grid(kind, date, days, events, ask)
 	}

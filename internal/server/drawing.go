@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,8 @@ type item struct {
 	Marks       []string // icons: private, online
 	Categories  []string // palette classes of its categories
 	First       bool     // this piece carries the microformat
+	Join        string   // the address of a meeting that is on, or begins soon
+	JoinText    string
 	Folded      []item
 }
 
@@ -99,7 +102,7 @@ func (d *drawing) item(p calendar.Piece, classes ...string) item {
 	i := item{
 		Class: strings.Join(append(append([]string{calendarOf(d.home.Calendars, e.CalendarID).Color}, d.looks(e)...), classes...), " "),
 		Href:  d.ask.eventPath(e, ""), When: timeOf(d.Locale, e.When, d.loc, d.h12),
-		Name: nameOf(d.Locale, e), Place: e.Place, Words: strings.Join(words, ", "), First: p.First,
+		Name: nameOf(d.Locale, e), Place: placeOf(e), Words: strings.Join(words, ", "), First: p.First,
 	}
 	if name := calendarOf(d.home.Calendars, e.CalendarID).Name; name != "" {
 		i.Labels = append(i.Labels, name)
@@ -116,6 +119,9 @@ func (d *drawing) item(p calendar.Piece, classes ...string) item {
 	if e.JoinURL != "" || e.State.IsOnline {
 		i.Marks = append(i.Marks, "online")
 	}
+	if p.First && d.joins(e) {
+		i.Join, i.JoinText = e.JoinURL, d.T("Join")
+	}
 	if p.ContinuesBefore {
 		i.Class += " cont-before"
 	}
@@ -123,6 +129,34 @@ func (d *drawing) item(p calendar.Piece, classes ...string) item {
 		i.Class += " cont-after"
 	}
 	return i
+}
+
+// soon is how long before it begins a meeting can be joined from the calendar.
+const soon = 10 * time.Minute
+
+// joins reports whether a person is likely to want to join e now.
+func (d *drawing) joins(e calendar.Event) bool {
+	return e.JoinURL != "" && !e.When.AllDay && !e.State.Cancelled && e.State.Response != "declined" &&
+		d.now.After(e.When.Start.Add(-soon)) && d.now.Before(e.When.End)
+}
+
+// placeOf is where an event is, in few words: of an address on the web, whose.
+func placeOf(e calendar.Event) string {
+	if u, err := url.Parse(strings.TrimSpace(e.Place)); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
+		return u.Host
+	}
+	return e.Place
+}
+
+// away says whose times are shown.
+func (d *drawing) away(kind calendar.View, date calendar.Date, own *time.Location) away {
+	a := away{Zone: d.loc.String(), Text: d.T("Times are those of %s.", d.City(d.loc.String()))}
+	if d.ask.zone != "" && own.String() != d.loc.String() {
+		there := d.ask
+		there.zone = ""
+		a.Href, a.Home = there.path(kind, date), d.City(own.String())
+	}
+	return a
 }
 
 // presetClasses are the palette classes nearest to Outlook's 25 colours of
@@ -175,9 +209,31 @@ func (d *drawing) agenda(days []calendar.Date, events []calendar.Event) []dayVie
 	return list
 }
 
+// together makes one entry of days in a row on which nothing is planned; today
+// stays an entry of its own.
+func (d *drawing) together(days []dayView) []dayView {
+	var list []dayView
+	for i := 0; i < len(days); {
+		first, n := days[i], 1
+		for first.Empty && !first.Today && i+n < len(days) && days[i+n].Empty && !days[i+n].Today {
+			n++
+		}
+		if n > 1 {
+			from, errFrom := calendar.ParseDate(first.Date)
+			until, errUntil := calendar.ParseDate(days[i+n-1].Date)
+			if errFrom == nil && errUntil == nil {
+				first.Full = d.Locale.Range(from.UTC(), until.UTC())
+			}
+		}
+		list = append(list, first)
+		i += n
+	}
+	return list
+}
+
 // turning says where one is and how one gets on.
 func (d *drawing) turning(kind calendar.View, date calendar.Date, days []calendar.Date, a ask) turning {
-	t := turning{Here: a.path(kind, date), TodayHref: a.path(kind, d.today()), Prev: a.path(kind, date), Next: a.path(kind, date)}
+	t := turning{Here: a.path(kind, date), Date: date.String(), TodayHref: a.path(kind, d.today()), Prev: a.path(kind, date), Next: a.path(kind, date)}
 	if to, ok := calendar.Prev(kind, date); ok {
 		t.Prev = a.path(kind, to)
 	}
@@ -192,7 +248,7 @@ func (d *drawing) turning(kind calendar.View, date calendar.Date, days []calenda
 	default:
 		t.Heading = d.Locale.Range(days[0].UTC(), days[len(days)-1].UTC())
 	}
-	if kind != calendar.Month && kind != calendar.Agenda {
+	if kind != calendar.Month && kind != calendar.Agenda && d.first == time.Monday { // ISO 8601 counts no others
 		t.Week = d.T("Week %d", calendar.WeekNumber(calendar.WeekStart(date, d.first)))
 	}
 	for _, v := range []viewLink{

@@ -182,8 +182,9 @@ func (d *drawing) worksOn(date calendar.Date) bool {
 func (d *drawing) label(g *gridView, axis *calendar.Axis) {
 	second := location(d.set.SecondZone)
 	g.SecondZone = second != nil
+	g.Zones = []string{d.City(d.loc.String())}
 	if g.SecondZone {
-		g.Zones = []string{d.City(d.set.SecondZone), d.City(d.loc.String())}
+		g.Zones = []string{d.City(d.set.SecondZone), g.Zones[0]}
 	}
 	var others []calendar.Label
 	if g.SecondZone {
@@ -250,7 +251,10 @@ func (d *drawing) month(date calendar.Date, events []calendar.Event) *monthView 
 		m.Names = append(m.Names, d.Locale.Weekday(day.Weekday(), locale.Abbreviated))
 	}
 	for _, week := range calendar.MonthLayout(weeks, d.loc, events, monthLines) {
-		w := weekView{Number: d.Number(calendar.WeekNumber(week.Days[0]))}
+		var w weekView
+		if d.first == time.Monday {
+			w.Number = d.Number(calendar.WeekNumber(week.Days[0]))
+		}
 		for i, cell := range week.Cells {
 			v := d.day(cell.Date)
 			v.Out = cell.Date.Month != date.Month

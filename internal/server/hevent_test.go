@@ -214,7 +214,7 @@ func drawn(t *testing.T, loc *time.Location, view calendar.View, date string, ev
 	case calendar.Month:
 		data.Month = d.month(day, events)
 	case calendar.Agenda:
-		data.Agenda = d.agenda(days, events)
+		data.Agenda = d.together(d.agenda(days, events))
 	default:
 		data.Grid = d.grid(view, day, days, events, ask{})
 	}

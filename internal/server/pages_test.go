@@ -134,7 +134,7 @@ func readable(page *goquery.Document) []string {
 		case n.Type == html.ElementNode && (slices.Contains([]string{"bdi", "script", "style", "code"}, n.Data) || strings.Contains(attribute(n, "class"), "e-content")):
 			return
 		}
-		for _, name := range []string{"aria-label", "alt", "title", "placeholder", "data-changed", "data-keys"} {
+		for _, name := range []string{"aria-label", "alt", "title", "placeholder", "data-changed", "data-keys", "data-stale", "data-done"} {
 			keep(attribute(n, name))
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {

@@ -1,0 +1,195 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"daybook/internal/calendar"
+	"daybook/internal/locale"
+	"daybook/internal/simulator"
+
+	"github.com/PuerkitoBio/goquery"
+)
+
+func textsOf(s *goquery.Selection) []string {
+	return s.Map(func(_ int, s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") })
+}
+
+// What comes is found before what was, and either nearest to today first.
+func TestSearchIsNearestFirst(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	for _, days := range []int{-40, -3, 0, 2, 60} {
+		at := testNow.AddDate(0, 0, days)
+		if _, err := s.sim.Put(s.people[0], simulator.Event{Subject: "Xylophone", Start: at, End: at.Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := s.browser("en-GB")
+	b.signIn(t, s.people[0])
+	page := b.get(t, "/calendar/search?q=xylophone").page(t)
+	want := []string{"Upcoming", "Wednesday, 8 July 2026", "Friday, 10 July 2026", "Sunday, 6 September 2026", "Earlier", "Sunday, 5 July 2026", "Friday, 29 May 2026"}
+	if got := textsOf(page.Find(".part, .day h2 .grid-hide")); !slices.Equal(got, want) {
+		t.Errorf("found under %q, want %q", got, want)
+	}
+	if got, want := page.Find("p[role=status]").Text(), "5 events · 6 Jan 2026 – 6 Jan 2027"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	// Of too many those far away are left out.
+	many := b.get(t, "/calendar/search?q=a").page(t)
+	if first := many.Find(".day h2 .grid-hide").First().Text(); first != "Wednesday, 8 July 2026" || many.Find(".h-event").Length() != maxFound {
+		t.Errorf("%d events, first those of %q", many.Find(".h-event").Length(), first)
+	}
+	if got := b.get(t, "/calendar/search?q=qqqq").page(t).Find("p[role=status]").Text(); !strings.HasPrefix(got, "No events found.") {
+		t.Errorf("nothing found: %q", got)
+	}
+}
+
+// Days in a row without anything are one entry of the agenda; today is not
+// lost among them.
+func TestEmptyDaysOfTheAgenda(t *testing.T) {
+	t.Parallel()
+	page := drawn(t, mustZone(t, "Europe/Berlin"), calendar.Agenda, "2026-07-05",
+		[]calendar.Event{timed("one", "One", "2026-07-10T09:00:00Z", "2026-07-10T10:00:00Z")})
+	want := []string{"5 – 7 July 2026", "Wednesday 8 July", "Thursday 9 July", "Friday 10 July", "11 – 18 July 2026"}
+	if got := textsOf(page.Find(".agenda .day h2 .grid-hide")); !slices.Equal(got, want) {
+		t.Errorf("the agenda has %q, want %q", got, want)
+	}
+}
+
+func TestGoToDate(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	b := s.browser("en-GB")
+	b.signIn(t, s.people[0])
+	b.get(t, "/calendar/month/2026-07-01")
+	if to := b.get(t, "/calendar?date=2027-12-24").Header.Get("Location"); to != "/calendar/month/2027-12-24" {
+		t.Errorf("a date leads to %q", to)
+	}
+	for _, wrong := range []string{"tomorrow", "2026-02-30", "0001-01-01"} {
+		if got := b.get(t, "/calendar?date="+wrong); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d, want 400", wrong, got.StatusCode)
+		}
+	}
+}
+
+// A page says whose times it shows: quietly at home, clearly elsewhere.
+func TestWhoseTimes(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	b := s.browser("en-GB")
+	b.signIn(t, s.people[0])
+	home := b.get(t, "/calendar/week/2026-07-08").page(t)
+	if got := textsOf(home.Find(".zones b")); !slices.Equal(got, []string{"Berlin"}) {
+		t.Errorf("over the hours stands %q", got)
+	}
+	note := home.Find(".travel[hidden]")
+	if zone, _ := note.Attr("data-zone"); zone != "Europe/Berlin" || !strings.Contains(note.Text(), "Times are those of Berlin.") {
+		t.Errorf("the note for travellers is of %q: %q", zone, note.Text())
+	}
+	away := b.get(t, "/calendar/week/2026-07-08?tz=Asia/Tokyo").page(t)
+	back := away.Find(".pane .note a")
+	if href, _ := back.Attr("href"); href != "/calendar/week/2026-07-08" || back.Text() != "Back to Berlin" || away.Find(".travel").Length() != 0 {
+		t.Errorf("from Tokyo %q leads to %q", back.Text(), href)
+	}
+	if got, _ := away.Find(".cal").Attr("data-stale"); got != "Not reachable just now. This is as of 16:15." {
+		t.Errorf("of an old page is said %q", got)
+	}
+}
+
+// Weeks have numbers where they begin on Monday, as ISO 8601 counts them.
+func TestWeekNumbers(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	for _, test := range []struct {
+		language, week, month string
+	}{{"en-GB", "Week 28", "27"}, {"en-US", "", ""}} {
+		b := s.browser(test.language)
+		b.signIn(t, s.people[0])
+		if got := b.get(t, "/calendar/week/2026-07-08").page(t).Find("h1 small").Text(); got != test.week {
+			t.Errorf("%s: the week is %q, want %q", test.language, got, test.week)
+		}
+		if got := b.get(t, "/calendar/month/2026-07-08").page(t).Find(".no").First().Text(); got != test.month {
+			t.Errorf("%s: the first week of the month is %q, want %q", test.language, got, test.month)
+		}
+	}
+}
+
+// A meeting that is on or begins soon is joined from the calendar itself.
+func TestJoinFromTheCalendar(t *testing.T) {
+	t.Parallel()
+	const address = "https://teams.example/meet"
+	meeting := func(id string, from time.Duration, change func(*calendar.Event)) calendar.Event {
+		e := calendar.Event{ID: id, CalendarID: "cal", Subject: id, JoinURL: address}
+		e.When.Start = testNow.Add(from)
+		e.When.End = e.When.Start.Add(30 * time.Minute)
+		if change != nil {
+			change(&e)
+		}
+		return e
+	}
+	events := []calendar.Event{
+		meeting("on", -20*time.Minute, nil), meeting("soon", 9*time.Minute, nil),
+		meeting("over", -30*time.Minute, nil), meeting("later", 11*time.Minute, nil),
+		meeting("off", 0, func(e *calendar.Event) { e.State.Cancelled = true }),
+		meeting("no", 0, func(e *calendar.Event) { e.State.Response = "declined" }),
+		meeting("nowhere", 0, func(e *calendar.Event) { e.JoinURL = "" }),
+	}
+	page := drawn(t, mustZone(t, "Europe/Berlin"), calendar.Agenda, "2026-07-08", events)
+	joins := page.Find("a.join")
+	if got := textsOf(joins); !slices.Equal(got, []string{"Join: on", "Join: soon"}) {
+		t.Errorf("to join are %q", got)
+	}
+	if href, _ := joins.Attr("href"); href != address {
+		t.Errorf("joining leads to %q", href)
+	}
+}
+
+func TestPlacesInFewWords(t *testing.T) {
+	t.Parallel()
+	for place, want := range map[string]string{
+		"Spree": "Spree", "https://zoom.us/j/93415552671?pwd=secret": "zoom.us", " http://meet.example/a ": "meet.example",
+		"Room 4: https://zoom.us/j/1": "Room 4: https://zoom.us/j/1", "https:": "https:", "": "",
+	} {
+		if got := placeOf(calendar.Event{Place: place}); got != want {
+			t.Errorf("%q is at %q, want %q", place, got, want)
+		}
+	}
+}
+
+func TestWeekdays(t *testing.T) {
+	t.Parallel()
+	l := locale.Choose("en-GB", "")
+	for _, test := range []struct {
+		days []time.Weekday
+		want string
+	}{
+		{[]time.Weekday{1, 2, 3, 4, 5}, "Monday – Friday"},
+		{[]time.Weekday{5, 6, 0}, "Friday – Sunday"},
+		{[]time.Weekday{1, 2}, "Monday and Tuesday"},
+		{[]time.Weekday{1, 2, 4}, "Monday, Tuesday and Thursday"},
+	} {
+		if got := weekdays(l, test.days); got != test.want {
+			t.Errorf("%v: %q, want %q", test.days, got, test.want)
+		}
+	}
+}
+
+// The settings say what the mailbox has, in the clock in force.
+func TestMailboxHours(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	b := s.browser("en-GB")
+	b.signIn(t, s.people[0])
+	b.cookies[settingsCookie] = "clock=12"
+	from := b.get(t, "/settings").page(t).Find("#from option")
+	if got := from.First().Text(); got != "As in my mailbox (8:30 am)" {
+		t.Errorf("the mailbox's is %q", got)
+	}
+	if got := from.Last().Text(); got != "12:00 am" {
+		t.Errorf("the last is %q", got)
+	}
+}
