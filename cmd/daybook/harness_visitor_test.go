@@ -309,12 +309,18 @@ func (b *visitor) asPerson(p *simulator.Person, authorize string) (callback stri
 	b.m.t.Helper()
 	r := b.get(authorize)
 	if r.status == http.StatusOK {
-		r = b.must(http.MethodPost, authorize, url.Values{"account": {p.TenantID + "." + p.ObjectID}})
+		r = b.pick(p, authorize)
 	}
 	if !strings.HasPrefix(r.to, "/auth/callback?") {
 		b.m.t.Fatalf("at Microsoft: %v", r)
 	}
 	return r.to
+}
+
+// pick is p at Microsoft, who picks their account.
+func (b *visitor) pick(p *simulator.Person, authorize string) reply {
+	b.m.t.Helper()
+	return b.must(http.MethodPost, authorize, url.Values{"account": {p.TenantID + "." + p.ObjectID}})
 }
 
 // enter signs p in without looking at the page, and returns the address by

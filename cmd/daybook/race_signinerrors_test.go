@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -43,6 +42,7 @@ func TestRaceSignInErrors(t *testing.T) {
 		"algorithm none":            {tamper: simulator.AlgNone, status: 400},
 		"symmetric algorithm":       {tamper: simulator.AlgHS256, status: 400},
 		"forged":                    {tamper: simulator.ForgedSignature, status: 400},
+		"key from somewhere":        {tamper: simulator.KeyFromURL("https://evil.example/keys"), status: 400},
 		"another audience":          {tamper: simulator.WrongAudience, status: 400},
 		"another issuer":            {tamper: simulator.ForeignIssuer, status: 400},
 		"another tenant":            {tamper: simulator.ForeignTenant, status: 400},
@@ -62,7 +62,7 @@ func TestRaceSignInErrors(t *testing.T) {
 			if test.fault.On != "" {
 				m.Inject(test.fault)
 			}
-			at := b.must(http.MethodPost, link, url.Values{"account": {p.TenantID + "." + p.ObjectID}})
+			at := b.pick(p, link)
 			a := b.get(at.to)
 			m.ClearFaults()
 			m.Tamper(nil)
@@ -83,6 +83,8 @@ func TestRaceSignInErrors(t *testing.T) {
 	if n := len(at.records(t, "session-")); n != records {
 		t.Errorf("%d sessions are stored, want the %d of before", n, records)
 	}
+	m.RotateKeys() // unannounced, as Microsoft may
+	m.visitor().on(site.addr).enter(p, "/profile")
 }
 
 // A code that Microsoft no longer takes costs another trip there, and then the

@@ -53,7 +53,7 @@ func TestZoneTableIsGenerated(t *testing.T) {
 	t.Parallel()
 	gobin, err := exec.LookPath("go")
 	if err != nil {
-		t.Skip("no go command")
+		t.Skip("needs go")
 	}
 	out := filepath.Join(t.TempDir(), "windowszones.go")
 	if b, err := exec.Command(gobin, "run", "windowszones_gen.go", "-out", out).CombinedOutput(); err != nil {
