@@ -7,6 +7,8 @@ var germanNotices = map[string]string{
 	"The address may be mistyped, or what it led to is gone.":                       "Vielleicht ist die Adresse falsch geschrieben, oder es gibt nicht mehr, wohin sie führte.",
 	"This page does not take that kind of request.":                                 "Diese Seite nimmt solche Anfragen nicht an.",
 	"This address is too long.":                                                     "Diese Adresse ist zu lang.",
+	"This browser has too many cookies for this site.":                              "Dieser Browser hat zu viele Cookies für diese Seite.",
+	"Please delete them and sign in again.":                                         "Bitte löschen Sie sie und melden Sie sich erneut an.",
 	"This form came from another site.":                                             "Dieses Formular kam von einer anderen Website.",
 	"For your safety Daybook only accepts forms that were sent from its own pages.": "Zu Ihrer Sicherheit nimmt Daybook nur Formulare an, die von seinen eigenen Seiten kommen.",
 	"This form could not be read.":                                                  "Dieses Formular konnte nicht gelesen werden.",

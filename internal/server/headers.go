@@ -62,15 +62,26 @@ func (s *Server) secure(next http.Handler) http.Handler {
 const (
 	maxBody = 64 << 10
 	maxURL  = 8 << 10
+	// maxCookies is how many cookies net/http reads. Of more it reads none: who
+	// is signed in would seem signed out, and a sign-out would end nothing.
+	maxCookies = 3000
 )
 
 func (s *Server) limitRequest(next http.Handler) http.Handler {
 	tooLong := s.page(func(http.ResponseWriter, *http.Request) error {
 		return problem{Status: http.StatusRequestURITooLong, Title: "This address is too long."}
 	})
+	tooMany := s.page(func(http.ResponseWriter, *http.Request) error {
+		return problem{Status: http.StatusRequestHeaderFieldsTooLarge, Title: "This browser has too many cookies for this site.",
+			Text: "Please delete them and sign in again."}
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.RequestURI) > maxURL {
+		switch cookies := r.Header["Cookie"]; {
+		case len(r.RequestURI) > maxURL:
 			tooLong.ServeHTTP(w, r)
+			return
+		case len(cookies)+strings.Count(strings.Join(cookies, ""), ";") > maxCookies:
+			tooMany.ServeHTTP(w, r)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -123,4 +123,17 @@ func TestRequestLimits(t *testing.T) {
 	if got := person.get(t, "/calendar/events/"+strings.Repeat("x", maxEventID+1)); got.StatusCode != http.StatusNotFound {
 		t.Errorf("a long id: %d", got.StatusCode)
 	}
+	for _, n := range []int{maxCookies - 100, maxCookies + 1} {
+		want := http.StatusSeeOther
+		if n > maxCookies {
+			want = http.StatusRequestHeaderFieldsTooLarge
+		}
+		flooded := s.browser("en")
+		flooded.signIn(t, s.people[0])
+		r := httptest.NewRequest(http.MethodPost, "/auth/logout", nil)
+		r.Header.Set("Cookie", strings.Repeat("x=1; ", n)+"y=1")
+		if got := flooded.do(t, r, "Sec-Fetch-Site", "same-origin"); got.StatusCode != want {
+			t.Errorf("a sign-out with %d cookies: %d, want %d", n, got.StatusCode, want)
+		}
+	}
 }
