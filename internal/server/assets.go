@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -22,8 +23,8 @@ type assets struct {
 }
 
 type asset struct {
-	contentType string
-	content     []byte
+	contentType     string
+	content, zipped []byte
 }
 
 // contentTypes is every kind of file that Daybook serves.
@@ -67,10 +68,22 @@ func newAssets(web fs.FS) (*assets, error) {
 			return fmt.Errorf("two static files are called %s", base)
 		}
 		a.hashed[base] = hashed
-		a.files[hashed] = asset{kind, content}
+		a.files[hashed] = asset{kind, content, zip(content)}
 		return nil
 	})
 	return a, err
+}
+
+// zip compresses once and well what is then served again and again.
+func zip(content []byte) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level exists
+	}
+	_, _ = w.Write(content) // a bytes.Buffer takes everything
+	_ = w.Close()
+	return b.Bytes()
 }
 
 // path returns the address of a static file by its plain name. It is the
@@ -92,6 +105,11 @@ func (a *assets) static(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", f.contentType)
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	w.Header().Set("Vary", "Accept-Encoding") // and not Cookie: a file is everybody's
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	content := f.content
+	if headerHas(r.Header, "Accept-Encoding", "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		content = f.zipped
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	return nil
 }

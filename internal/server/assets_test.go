@@ -1,6 +1,8 @@
 package server
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -76,6 +78,14 @@ func TestStatic(t *testing.T) {
 		plain, err := web.Files.ReadFile("static/" + name[0] + "." + name[2])
 		if err != nil || words(got.text) != words(comments[ext].ReplaceAllString(string(plain), "")) {
 			t.Errorf("%s is not the file without its comments: %v", path, err)
+		}
+		zipped := b.get(t, path, "Accept-Encoding", "br, gzip")
+		r, err := gzip.NewReader(strings.NewReader(zipped.text))
+		if err != nil || zipped.Header.Get("Content-Encoding") != "gzip" || !headerHas(zipped.Header, "Vary", "Accept-Encoding") {
+			t.Fatalf("%s compressed: %v, %v", path, zipped.Header, err)
+		}
+		if content, err := io.ReadAll(r); err != nil || string(content) != got.text || zipped.Header.Get("Content-Type") != contentTypes[ext] {
+			t.Errorf("%s compressed is another file: %v, %v", path, zipped.Header, err)
 		}
 		head := b.do(t, httptest.NewRequest(http.MethodHead, path, nil))
 		if head.StatusCode != http.StatusOK || head.text != "" {

@@ -90,7 +90,7 @@ func (d *drawing) grid(kind calendar.View, date calendar.Date, days []calendar.D
 const tinySteps = 8
 
 func (d *drawing) blocks(day calendar.DayGrid, days int) []item {
-	var items []item
+	items := make([]item, 0, len(day.Blocks)+len(day.More))
 	more := day.More
 	fold := func(until int) {
 		for len(more) > 0 && more[0].Top < until {

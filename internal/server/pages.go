@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -87,6 +88,9 @@ func newPages(web fs.FS) (*pages, error) {
 	return p, nil
 }
 
+// buffers are those of pages already written: grown to the size of a page.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // render writes page name with data as an answer of the given status. Nothing
 // is written before the whole page stands in memory, so that an error in a
 // template becomes an error page and not half a page.
@@ -95,8 +99,10 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data any)
 	if !found {
 		return fmt.Errorf("no page %q", name)
 	}
-	var buf bytes.Buffer
-	if err := t.Execute(&buf, data); err != nil {
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	if err := t.Execute(buf, data); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
