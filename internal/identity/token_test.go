@@ -321,31 +321,34 @@ func TestAnswersWithLess(t *testing.T) {
 // TestDiscoveryOnce: a thousand uses, one request for the document.
 func TestDiscoveryOnce(t *testing.T) {
 	t.Parallel()
-	i := newIDP()
-	p := i.provider(t)
-	a, s := i.mustSignIn(t, p, alice)
-	for n := range 1000 {
-		if n%10 == 0 {
-			s.age(0)
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		p := i.provider(t)
+		a, s := i.mustSignIn(t, p, alice)
+		for n := range 1000 {
+			if n%10 == 0 {
+				synctest.Wait() // whoever asks before a refresh has wholly ended shares it
+				s.age(0)
+			}
+			if _, err := p.Token(t.Context(), a, s, TokenOptions{}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if _, err := p.Token(t.Context(), a, s, TokenOptions{}); err != nil {
-			t.Fatal(err)
+		for _, what := range []string{"openid-configuration", "keys"} {
+			if n := i.count(what); n != 1 {
+				t.Errorf("requests for %s = %d, want 1", what, n)
+			}
 		}
-	}
-	for _, what := range []string{"openid-configuration", "keys"} {
-		if n := i.count(what); n != 1 {
-			t.Errorf("requests for %s = %d, want 1", what, n)
+		if n := i.count("instance"); n != 0 {
+			t.Errorf("instance discovery requests = %d, want 0", n)
 		}
-	}
-	if n := i.count("instance"); n != 0 {
-		t.Errorf("instance discovery requests = %d, want 0", n)
-	}
-	if got := testutil.ToFloat64(p.metrics.tokens.WithLabelValues("hit")); got != 900 {
-		t.Errorf("hits = %v, want 900", got)
-	}
-	if got := testutil.ToFloat64(p.metrics.refreshes.WithLabelValues("refreshed")); got != 100 {
-		t.Errorf("refreshes = %v, want 100", got)
-	}
+		if got := testutil.ToFloat64(p.metrics.tokens.WithLabelValues("hit")); got != 900 {
+			t.Errorf("hits = %v, want 900", got)
+		}
+		if got := testutil.ToFloat64(p.metrics.refreshes.WithLabelValues("refreshed")); got != 100 {
+			t.Errorf("refreshes = %v, want 100", got)
+		}
+	})
 }
 
 func TestClosed(t *testing.T) {
