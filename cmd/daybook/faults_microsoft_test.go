@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,38 @@ func TestFaultEntraAwayAtStart(t *testing.T) {
 	m.ClearFaults()
 	eventually(t, 15*time.Second, "sign-ins begin without a restart", func() bool { return b.get("/auth/login").status == http.StatusSeeOther })
 	status(t, "sign-in", m.visitor().signIn(m.people[0]), http.StatusOK)
+}
+
+// Microsoft's name is not found, nobody listens, or somebody else answers.
+func TestFaultEntraOutOfReach(t *testing.T) {
+	t.Parallel()
+	nobody := filepath.Join(t.TempDir(), "nobody.pem") // is trusted
+	if err := os.WriteFile(nobody, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, setting := range map[string]string{
+		"F20 name not found":       "AZURE_AUTHORITY_HOST=https://no-such-host.invalid",
+		"F20 nobody listens":       "AZURE_AUTHORITY_HOST=https://127.0.0.1:1",
+		"F20 unknown certificates": "SSL_CERT_FILE=" + nobody,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr := freeAddr(t)
+			m := newStage(t, "http://"+addr)
+			site := m.start(addr, "SESSION_STORE=memory", setting)
+			b := m.visitor()
+			status(t, "front page", b.get("/"), http.StatusOK)
+			status(t, "readyz", b.get("/readyz"), http.StatusOK)
+			began := b.get("/auth/login")
+			t.Logf("%s: begin of a sign-in: %v", name, began)
+			if began.status != http.StatusServiceUnavailable || began.header.Get("Retry-After") == "" || began.took > 12*time.Second {
+				t.Errorf("begin of a sign-in: %v, want a 503 that says when to come back", began)
+			}
+			if !strings.Contains(site.log.String(), `"level":"WARN"`) && !strings.Contains(site.log.String(), `"level":"ERROR"`) {
+				t.Error("the log does not warn")
+			}
+		})
+	}
 }
 
 func TestFaultGraph(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,7 @@ func thorough(t *testing.T) {
 // 503 that says when to come back, no redirect, and no word about cookies.
 func unavailable(t *testing.T, what string, r reply) {
 	t.Helper()
+	what = ofRow(t, what)
 	t.Logf("%s: %v", what, r)
 	switch after, err := strconv.Atoi(r.header.Get("Retry-After")); {
 	case r.status != http.StatusServiceUnavailable:
@@ -54,8 +56,17 @@ func unavailable(t *testing.T, what string, r reply) {
 	}
 }
 
+// ofRow puts the fault before what is said about it: tests print side by side.
+func ofRow(t *testing.T, what string) string {
+	if _, row, found := strings.Cut(t.Name(), "/F"); found && !regexp.MustCompile(`^F\d`).MatchString(what) {
+		return "F" + strings.ReplaceAll(row, "_", " ") + ": " + what
+	}
+	return what
+}
+
 func status(t *testing.T, what string, r reply, want int) {
 	t.Helper()
+	what = ofRow(t, what)
 	t.Logf("%s: %v", what, r)
 	if r.status != want {
 		t.Errorf("%s: status %d, want %d\n%s", what, r.status, want, tail(r.body, 800))
