@@ -137,7 +137,7 @@ func (m *stage) checkLog(addr string, log *lines) {
 		}
 	}
 	if m.t.Failed() {
-		m.t.Logf("log of %s:\n%s", addr, tail(text, 6000))
+		m.t.Logf("log of %s, what is above info, then its end:\n%s\n%s", addr, tail(log.problems(), 6000), tail(text, 6000))
 	}
 }
 
@@ -213,6 +213,17 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// problems returns the lines above level INFO.
+func (l *lines) problems() string {
+	var all strings.Builder
+	for line := range strings.Lines(l.String()) {
+		if !strings.Contains(line, `"level":"INFO"`) && !strings.Contains(line, `"level":"DEBUG"`) {
+			all.WriteString(line)
+		}
+	}
+	return all.String()
 }
 
 // has returns a channel that is closed once text has been written.

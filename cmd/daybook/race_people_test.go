@@ -54,7 +54,7 @@ func TestRaceTwoHundredPeople(t *testing.T) {
 
 		browsers := make([]*visitor, len(people))
 		var wg sync.WaitGroup
-		crowd := make(chan struct{}, 16) // at a time: a small machine has to do for all of them
+		crowd := make(chan struct{}, 8) // at a time: a small machine has to do for all of them
 		for i, p := range people {
 			random := rand.New(rand.NewPCG(uint64(i), 10))
 			browsers[i] = m.visitor()

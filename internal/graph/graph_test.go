@@ -249,17 +249,8 @@ func TestBrowserThatGoesAwayHurtsNobody(t *testing.T) {
 		})
 		defer c.Close()
 		ctx, leave := context.WithCancel(t.Context())
-		first, second := make(chan error), make(chan error)
-		go func() {
-			_, err := c.Mailbox("o", new(staticTokens)).Events(ctx, work("1"), monday, week, false)
-			first <- err
-		}()
-		synctest.Wait()
-		go func() {
-			_, err := c.Mailbox("o", new(staticTokens)).Events(t.Context(), work("1"), monday, week, false)
-			second <- err
-		}()
-		synctest.Wait()
+		first := underWay(ctx, c, new(staticTokens))
+		second := underWay(t.Context(), c, new(staticTokens))
 		leave()
 		if err := <-first; !errors.Is(err, context.Canceled) {
 			t.Errorf("who left got %v, want context.Canceled", err)
@@ -274,6 +265,18 @@ func TestBrowserThatGoesAwayHurtsNobody(t *testing.T) {
 	})
 }
 
+// underWay asks for a week in a synctest bubble and returns when the call has
+// come to rest; the channel gives its error.
+func underWay(ctx context.Context, c *Client, tokens Tokens) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Mailbox("o", tokens).Events(ctx, work("1"), monday, week, false)
+		done <- err
+	}()
+	synctest.Wait()
+	return done
+}
+
 func TestTroubleWithTokensIsNotShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -281,20 +284,11 @@ func TestTroubleWithTokensIsNotShared(t *testing.T) {
 		c := pretend(t, func(r *http.Request) (*http.Response, error) { return reply(200, nil, oneEvent("a")), nil })
 		defer c.Close()
 		ended := errors.New("session ended")
-		first, second := make(chan error), make(chan error)
-		go func() {
-			_, err := c.Mailbox("o", tokenFunc(func() (string, error) {
-				<-release
-				return "", ended
-			})).Events(t.Context(), work("1"), monday, week, false)
-			first <- err
-		}()
-		synctest.Wait()
-		go func() {
-			_, err := c.Mailbox("o", new(staticTokens)).Events(t.Context(), work("1"), monday, week, false)
-			second <- err
-		}()
-		synctest.Wait()
+		first := underWay(t.Context(), c, tokenFunc(func() (string, error) {
+			<-release
+			return "", ended
+		}))
+		second := underWay(t.Context(), c, new(staticTokens))
 		close(release)
 		if err := <-first; !errors.Is(err, ended) {
 			t.Errorf("the session that ended got %v", err)

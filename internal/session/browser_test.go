@@ -212,6 +212,20 @@ func (g *gate) pass() {
 	}
 }
 
+// stopAt makes the store's n-th operation from now, counted from 0, wait at
+// the gate.
+func (p *tap) stopAt(n int) *gate {
+	at := newGate()
+	var ops atomic.Int32
+	p.set(func(string, string) error {
+		if int(ops.Add(1)) == n+1 {
+			at.pass()
+		}
+		return nil
+	}, nil)
+	return at
+}
+
 // A testClock stands still until it is moved.
 type testClock struct{ at atomic.Int64 }
 

@@ -20,14 +20,7 @@ func TestEndPersonAgainstSignIn(t *testing.T) {
 			s, other := newSessions(t, slow), newSessions(t, b.again())
 			// The sign-in stops before its n-th operation, and the end runs.
 			for n := range 20 {
-				at := newGate()
-				var ops atomic.Int32
-				slow.set(func(string, string) error {
-					if int(ops.Add(1)) == n+1 {
-						at.pass()
-					}
-					return nil
-				}, nil)
+				at := slow.stopAt(n)
 				browser := newBrowser()
 				result := make(chan error, 1)
 				go func() { result <- browser.signIn(s, "anna") }()
@@ -80,14 +73,7 @@ func TestSignInWhileEndPerson(t *testing.T) {
 		slow := &tap{Store: store}
 		s, other := newSessions(t, slow), newSessions(t, store)
 		before := mustSignIn(t, other, "anna")
-		at := newGate()
-		var ops atomic.Int32
-		slow.set(func(string, string) error {
-			if int(ops.Add(1)) == n+1 {
-				at.pass()
-			}
-			return nil
-		}, nil)
+		at := slow.stopAt(n)
 		result := make(chan error, 1)
 		go func() { _, err := s.EndPerson(t.Context(), account("anna").Key()); result <- err }()
 		during := newBrowser()

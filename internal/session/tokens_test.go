@@ -220,14 +220,7 @@ func TestPersonTokensOfSignInBesideSignOut(t *testing.T) {
 		s := newSessions(t, slow, func(o *Options) { o.Tokens = slow })
 		other := newSessions(t, store, func(o *Options) { o.Tokens = store })
 		old := mustSignIn(t, other, "anna")
-		at := newGate()
-		var ops atomic.Int32
-		slow.set(func(string, string) error {
-			if int(ops.Add(1)) == n+1 {
-				at.pass()
-			}
-			return nil
-		}, nil)
+		at := slow.stopAt(n)
 		result := make(chan error, 1)
 		go func() { _, err := old.signOut(s); result <- err }()
 		fresh := newBrowser()

@@ -37,11 +37,7 @@ type (
 )
 
 func (q *ask) calendars() (any, error) {
-	v, err := q.reader()
-	if err != nil {
-		return nil, err
-	}
-	o, err := q.query(wireCalendar{})
+	v, o, err := q.asked(wireCalendar{})
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +80,7 @@ func (q *ask) group() (*group, error) {
 }
 
 func (q *ask) oneCalendar() (any, error) {
-	v, err := q.reader()
-	if err != nil {
-		return nil, err
-	}
-	o, err := q.query(wireCalendar{})
+	v, o, err := q.asked(wireCalendar{})
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +105,7 @@ func (c *calendar) wire(v reader, m *mailbox) object {
 }
 
 func (q *ask) calendarGroups() (any, error) {
-	v, err := q.reader()
-	if err != nil {
-		return nil, err
-	}
-	o, err := q.query(wireGroup{})
+	v, o, err := q.asked(wireGroup{})
 	if err != nil {
 		return nil, err
 	}

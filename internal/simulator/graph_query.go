@@ -62,6 +62,14 @@ func (q *ask) reader() (reader, error) {
 	return v, nil
 }
 
+// asked is the reader and the query of a request for values like sample.
+func (q *ask) asked(sample any) (v reader, o query, err error) {
+	if v, err = q.reader(); err == nil {
+		o, err = q.query(sample)
+	}
+	return v, o, err
+}
+
 func (v reader) bodyType() string {
 	if v.text {
 		return "text"

@@ -76,11 +76,7 @@ func instant(text string) (time.Time, error) {
 }
 
 func (q *ask) calendarView() (any, error) {
-	v, err := q.reader()
-	if err != nil {
-		return nil, err
-	}
-	o, err := q.query(wireEvent{})
+	v, o, err := q.asked(wireEvent{})
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +126,7 @@ func (q *ask) basic(e object) object {
 }
 
 func (q *ask) oneEvent() (any, error) {
-	v, err := q.reader()
-	if err != nil {
-		return nil, err
-	}
-	o, err := q.query(wireEvent{})
+	v, o, err := q.asked(wireEvent{})
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +157,7 @@ func (q *ask) find() (occurrence, *calendar, error) {
 }
 
 func (q *ask) instances() (any, error) {
-	v, err := q.reader()
-	if err != nil {
-		return nil, err
-	}
-	o, err := q.query(wireEvent{})
+	v, o, err := q.asked(wireEvent{})
 	if err != nil {
 		return nil, err
 	}
