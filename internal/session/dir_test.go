@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"os"
@@ -340,5 +341,29 @@ func TestDirSecret(t *testing.T) {
 	}
 	if got, err := d.Secret(t.Context()); err == nil || strings.Contains(err.Error(), "c2hvcnQ") {
 		t.Errorf("Secret of a damaged file = %d bytes, %v; want an error that does not repeat it", len(got), err)
+	}
+	// A new one is made where there is none, and only there.
+	file := filepath.Join(folder, secretFile)
+	for what, put := range map[string]func() error{
+		"an empty file": func() error { return os.WriteFile(file, nil, 0o600) },
+		"a pipe":        func() error { return unix.Mkfifo(file, 0o600) },
+		"a folder":      func() error { return os.Mkdir(file, 0o700) },
+		"a link":        func() error { return os.Symlink("/etc/hostname", file) },
+	} {
+		if err := errors.Join(os.Remove(file), put()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Secret(t.Context()); err == nil {
+			t.Errorf("Secret where there is %s = %d bytes, want an error", what, len(got))
+		}
+	}
+	text := base64.StdEncoding.EncodeToString(secret)
+	if err := errors.Join(os.Remove(file), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Secret(t.Context())
+	at, e := os.Stat(file)
+	if err != nil || e != nil || !bytes.Equal(got, secret) || at.Mode().Perm() != 0o600 {
+		t.Errorf("Secret of a file open to others = %d bytes, %v, now %v; want it closed", len(got), err, at.Mode())
 	}
 }

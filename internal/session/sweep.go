@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -163,7 +164,20 @@ func (d *Dir) Secret(ctx context.Context) ([]byte, error) {
 }
 
 func (d *Dir) readSecret() ([]byte, error) {
-	text, err := d.root.ReadFile(secretFile)
+	// O_NONBLOCK, lest a pipe in its place make the start wait.
+	f, err := d.root.OpenFile(secretFile, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("session secret: %w", err)
+	}
+	defer f.Close()
+	at, err := f.Stat()
+	if err == nil && at.Mode().IsRegular() && at.Mode().Perm() != 0o600 {
+		err = f.Chmod(0o600) // as a restored backup may leave it
+	}
+	if err != nil {
+		return nil, fmt.Errorf("session secret: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 1<<10))
 	if err != nil {
 		return nil, fmt.Errorf("session secret: %w", err)
 	}
