@@ -98,6 +98,7 @@ func (s *Server) strayCallback(w http.ResponseWriter, r *http.Request, cause err
 // can be told as well is not counted on.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	account, err := s.Sessions.SignOut(w, r)
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	switch {
 	case err == nil && account.ObjectID == "": // nobody was signed in
 		http.Redirect(w, r, "/auth/signed-out", http.StatusSeeOther)
@@ -110,7 +111,6 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	s.Graph.Forget(account.Key())
 	visitOf(r).user = hashUser(account)
 	s.audit(r, "signed out")
-	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()

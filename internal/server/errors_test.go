@@ -192,4 +192,8 @@ func TestOutagesTellTheTruth(t *testing.T) {
 	if got := person.get(t, back); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got.text, "still signed in") {
 		t.Errorf("the same again, with a session that cannot be looked up: %d\n%s", got.StatusCode, got.text)
 	}
+	if got := person.post(t, "/auth/logout", nil); got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Clear-Site-Data") == "" ||
+		person.cookies["daybook"] != "" || !strings.Contains(got.text, "Signed out in this browser only") {
+		t.Errorf("a sign-out then: %d, Clear-Site-Data %q, cookies %v", got.StatusCode, got.Header.Get("Clear-Site-Data"), person.cookies)
+	}
 }
