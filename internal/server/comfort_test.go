@@ -31,7 +31,7 @@ func TestSearchIsNearestFirst(t *testing.T) {
 	b := s.browser("en-GB")
 	b.signIn(t, s.people[0])
 	page := b.get(t, "/calendar/search?q=xylophone").page(t)
-	want := []string{"Upcoming", "Wednesday, 8 July 2026", "Friday, 10 July 2026", "Sunday, 6 September 2026", "Earlier", "Sunday, 5 July 2026", "Friday, 29 May 2026"}
+	want := []string{"Upcoming", "Wednesday, 8 July 2026 · today", "Friday, 10 July 2026", "Sunday, 6 September 2026", "Earlier", "Sunday, 5 July 2026", "Friday, 29 May 2026"}
 	if got := textsOf(page.Find(".part, .day h2 .grid-hide")); !slices.Equal(got, want) {
 		t.Errorf("found under %q, want %q", got, want)
 	}
@@ -40,7 +40,7 @@ func TestSearchIsNearestFirst(t *testing.T) {
 	}
 	// Of too many those far away are left out.
 	many := b.get(t, "/calendar/search?q=a").page(t)
-	if first := many.Find(".day h2 .grid-hide").First().Text(); first != "Wednesday, 8 July 2026" || many.Find(".h-event").Length() != maxFound {
+	if first := many.Find(".day h2 .grid-hide").First().Text(); first != "Wednesday, 8 July 2026 · today" || many.Find(".h-event").Length() != maxFound {
 		t.Errorf("%d events, first those of %q", many.Find(".h-event").Length(), first)
 	}
 	if got := b.get(t, "/calendar/search?q=qqqq").page(t).Find("p[role=status]").Text(); !strings.HasPrefix(got, "No events found.") {
@@ -54,7 +54,7 @@ func TestEmptyDaysOfTheAgenda(t *testing.T) {
 	t.Parallel()
 	page := drawn(t, mustZone(t, "Europe/Berlin"), calendar.Agenda, "2026-07-05",
 		[]calendar.Event{timed("one", "One", "2026-07-10T09:00:00Z", "2026-07-10T10:00:00Z")})
-	want := []string{"5 – 7 July 2026", "Wednesday 8 July", "Thursday 9 July", "Friday 10 July", "11 – 18 July 2026"}
+	want := []string{"5 – 7 July 2026", "Wednesday 8 July · today", "Thursday 9 July · tomorrow", "Friday 10 July", "11 – 18 July 2026"}
 	if got := textsOf(page.Find(".agenda .day h2 .grid-hide")); !slices.Equal(got, want) {
 		t.Errorf("the agenda has %q, want %q", got, want)
 	}
@@ -191,5 +191,19 @@ func TestMailboxHours(t *testing.T) {
 	}
 	if got := from.Last().Text(); got != "12:00 am" {
 		t.Errorf("the last is %q", got)
+	}
+}
+
+func TestLastSeen(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	l := locale.Choose("en-GB", "")
+	when := func(time.Time) string { return "a date" }
+	for before, want := range map[time.Duration]string{
+		20 * time.Second: "now", 5 * time.Minute: "5 minutes ago", 23 * time.Hour: "23 hours ago", 24 * time.Hour: "a date", -time.Minute: "a date",
+	} {
+		if got := s.ago(l, testNow.Add(-before), when); got != want {
+			t.Errorf("%v ago: %q, want %q", before, got, want)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func (d *drawing) missing(home graph.Home, got graph.Events) []string {
 type dayView struct {
 	Date, Href            string
 	Weekday, Number, Rest string // "Mon", "23", "November 2026"
-	Full, Dated           string // "Monday 23 November", "Monday, 23 November 2026"
+	Full, Dated           string // "Monday 23 November · today", "Monday, 23 November 2026 · today"
 	Nothing               string // said where there are no events
 	Today, Weekend        bool
 	Out                   bool // belongs to another month
@@ -83,10 +83,14 @@ type item struct {
 
 func (d *drawing) day(date calendar.Date) dayView {
 	at := date.UTC()
+	full, dated := d.Locale.Date(at, locale.WeekdayDayMonth), d.Locale.Date(at, locale.Full)
+	if word := d.RelativeDay(at, d.today().UTC()); word != "" {
+		full, dated = full+" · "+word, dated+" · "+word
+	}
 	return dayView{
 		Date: date.String(), Href: d.ask.path(calendar.Day, date),
 		Weekday: d.Locale.Weekday(date.Weekday(), locale.Abbreviated), Number: strconv.Itoa(date.Day),
-		Rest: d.Locale.Date(at, locale.MonthYear), Full: d.Locale.Date(at, locale.WeekdayDayMonth), Dated: d.Locale.Date(at, locale.Full),
+		Rest: d.Locale.Date(at, locale.MonthYear), Full: full, Dated: dated,
 		Nothing: d.T("Nothing planned"),
 		Today:   date == d.today(), Weekend: slices.Contains(d.Weekend(), date.Weekday()),
 	}

@@ -21,7 +21,7 @@ type eventPage struct {
 	Join, Outlook     string // https, or empty
 	ICS               string
 	When              span
-	Zone, Other       string // whose times they are, and the same in the second zone
+	Zone, Other       string // how long it takes and whose times they are; the same in the second zone
 	Facts             []fact
 	Hidden            bool // the organiser hides the attendees
 	Attendees         []attendee
@@ -110,7 +110,7 @@ func (s *Server) eventPage(v *visitor, home graph.Home, d graph.Detail, a ask) e
 		}
 	}
 	if !e.When.AllDay {
-		page.Zone = zoneText(l, loc, e.When.Start)
+		page.Zone = l.Duration(e.When.Duration()) + " · " + zoneText(l, loc, e.When.Start)
 	}
 	if d.Recurrence != nil {
 		add("Repeats", l.Repeats(recurrence(*d.Recurrence)))

@@ -33,6 +33,15 @@ type heldRow struct {
 	Size    string
 }
 
+// ago writes a time of the last day as how long ago it was, any other as when
+// writes it.
+func (s *Server) ago(l *locale.Locale, at time.Time, when func(time.Time) string) string {
+	if ago := s.now().Sub(at); ago >= 0 && ago < 24*time.Hour {
+		return l.Relative(-ago)
+	}
+	return when(at)
+}
+
 // sessionsPage handles GET /sessions.
 func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	siblings, err := v.session.Siblings(r.Context())
@@ -42,7 +51,7 @@ func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, v *visitor
 	page := sessionsPage{layout: s.layout(v, "sessions", v.locale.T("Where you are signed in"))}
 	when := s.stamp(r, v)
 	for _, b := range siblings {
-		page.Sessions = append(page.Sessions, sessionRow{ID: b.ID, Browser: browserName(v.locale, b.Browser), Since: when(b.Since), Seen: when(b.Seen), Current: b.Current})
+		page.Sessions = append(page.Sessions, sessionRow{ID: b.ID, Browser: browserName(v.locale, b.Browser), Since: when(b.Since), Seen: s.ago(v.locale, b.Seen, when), Current: b.Current})
 		page.Others = page.Others || !b.Current
 	}
 	tokens, err := v.session.Tokens().Load(r.Context(), false)
