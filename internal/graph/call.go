@@ -223,7 +223,7 @@ func unreachable(ctx context.Context, err error) *Error {
 // left out.
 func (c *Client) logCall(ctx context.Context, operation, id string, header http.Header, e *Error, took time.Duration) {
 	level := slog.LevelWarn
-	if e.Status == http.StatusNotFound || errors.Is(e.cause, context.Canceled) {
+	if errors.Is(e, ErrNotFound) || errors.Is(e.cause, context.Canceled) {
 		level = slog.LevelDebug
 	}
 	c.log.LogAttrs(ctx, level, "graph call",
