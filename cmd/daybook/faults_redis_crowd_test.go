@@ -53,6 +53,7 @@ func TestFaultRedisHungCrowd(t *testing.T) {
 		now := vitalsOf(t, admin)
 		return now.goroutines <= before.goroutines+20 && now.files <= before.files+40 // the pool keeps 32
 	})
+	eventually(t, 10*time.Second, "ready again without a restart", func() bool { return b.get("/readyz").status == http.StatusOK })
 	status(t, "F2 calendar afterwards, same cookie", b.get(week), http.StatusOK)
 }
 

@@ -35,7 +35,7 @@ func TestFaultSoak(t *testing.T) {
 	// In a few seconds the heap has only begun to settle.
 	duration, slack, places := 6*time.Second, 6<<20, []func(*testing.T) place{inFiles}
 	if os.Getenv("FAULTS") != "" {
-		duration, slack, places = 3*time.Minute, 1<<20, append(places, inRedis)
+		duration, slack, places = 3*time.Minute, 2<<20, append(places, inRedis)
 	}
 	if text := os.Getenv("SOAK"); text != "" {
 		var err error
