@@ -170,9 +170,19 @@ func turning(t *testing.T, c *chrome) {
 	b.open("/calendar/week/2026-03-04")
 	stay := b.staying()
 	before := ask[string](b, "document.querySelector('h1').textContent")
-	turned := `document.activeElement === document.querySelector('h1') && document.activeElement.textContent.includes(document.querySelector('#live').textContent.trim()) && document.querySelector('#live').textContent`
+	// It is said where one is, and the focus stays on what was used, so that it
+	// can be used again; keys lead to the heading.
+	said := `document.querySelector('#live').textContent && document.querySelector('h1').textContent.includes(document.querySelector('#live').textContent.trim()) && `
+	b.press("k")
+	b.until("location.pathname === '/calendar/week/2026-02-25' && " + said + "document.activeElement === document.querySelector('h1')")
+	b.press("j")
+	b.until("location.pathname === '/calendar/week/2026-03-04' && !document.querySelector('#main[aria-busy]')")
+	ask[bool](b, "scrollTo(0, 150), true")
 	b.click("a[rel=next]")
-	b.until("location.pathname === '/calendar/week/2026-03-11' && " + turned)
+	b.until("location.pathname === '/calendar/week/2026-03-11' && " + said + "document.activeElement === document.querySelector('a[rel=next]')")
+	if top := ask[float64](b, "scrollY"); top != 150 {
+		t.Errorf("the hours in sight have moved: %v pixels from the top, want 150", top)
+	}
 	if after := ask[string](b, "document.querySelector('h1').textContent"); after == before || !strings.HasPrefix(ask[string](b, "document.title"), strings.Fields(after)[0]) {
 		t.Errorf("the week after %q is headed %q", before, after)
 	}

@@ -69,7 +69,7 @@ func TestInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The parts that load the most pages come first: the others fill the gaps.
-	for _, part := range slices.Concat(viewParts, journeyParts, keyboardParts, pageParts) {
+	for _, part := range slices.Concat(viewParts, journeyParts, keyboardParts, comfortParts, pageParts) {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
 			part.run(t, &chrome{browser: browser, shots: shots})

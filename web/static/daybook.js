@@ -7,6 +7,7 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const main = () => $("#main");
+  const wide = () => matchMedia("(min-width:700px)").matches;
   const say = (text) => { const live = $("#live"); live.textContent = ""; setTimeout(() => { live.textContent = text; }, 60); };
 
   // fetchPage returns the page at url as a document, or null where only a
@@ -21,25 +22,70 @@
 
   let rendered = Date.now();
 
-  // Turning pages.
-  let turning = 0;
+  // Who cannot be shown what is new is told of when the old is.
+  const stale = () => {
+    const text = $(".cal")?.dataset.stale;
+    if (!text || $(".stale")) return false;
+    const note = document.createElement("p");
+    note.className = "toast stale";
+    note.textContent = text;
+    $(".cal").append(note);
+    say(text);
+    return true;
+  };
+
+  // Turning pages. Who turns on before a page has come is led on from there.
+  let turning = 0, queue = [];
   const show = (page) => {
     for (const part of ["#main", ".bar nav"]) $(part).replaceWith(document.adoptNode($(part, page)));
     document.title = page.title;
     rendered = Date.now();
+    travel();
   };
   const turn = async (url, push) => {
     const mine = ++turning;
     main().setAttribute("aria-busy", "true");
-    let got = null;
-    try { got = await fetchPage(url); } catch { /* offline: let the browser say so */ }
+    let got = null, offline = false;
+    try { got = await fetchPage(url); } catch { offline = true; }
     if (mine !== turning) return;
-    if (!got || !$(".bar nav", got.page)) { location.assign(url); return; }
+    if (!got || !$(".bar nav", got.page)) {
+      queue = [];
+      main().removeAttribute("aria-busy");
+      // Once a note will do; after that let the browser say what is wrong.
+      if (!offline || !push || !stale()) location.assign(url);
+      return;
+    }
     if (push) history.pushState({}, "", got.url);
+    const hours = $(".grid"), top = scrollY, key = document.activeElement.dataset.key;
     show(got.page);
+    const rel = queue.shift();
+    if (rel) { turn($(`a[rel=${rel}]`).href, true); return; }
     const heading = $("h1", main());
-    if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); say(heading.textContent.trim()); }
-    if (push) scrollTo(0, 0);
+    if (heading) heading.tabIndex = -1;
+    const focus = key && $(`[data-key="${CSS.escape(key)}"]`) || heading;
+    if (focus) focus.focus({ preventScroll: true });
+    if (heading) say(heading.textContent.trim());
+    // The same hours stay in sight from week to week.
+    if (push) { if (wide() && hours && $(".grid")) scrollTo(0, top); else { scrollTo(0, 0); toNow(); } }
+  };
+
+  // What is now is in sight at first: the hour in a grid, the day in a list.
+  const toNow = () => {
+    const now = $(wide() ? ".grid .now" : ".grid .today");
+    if (!now || scrollY) return;
+    const { top } = now.getBoundingClientRect();
+    if (!wide() || top > innerHeight * 0.75) scrollTo(0, top - (wide() ? innerHeight / 3 : 60));
+  };
+
+  // Far from home, times as they are there.
+  const travel = () => {
+    const note = $(".travel"), here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const clock = (timeZone) => new Date().toLocaleString("en", { timeZone });
+    if (!note || sessionStorage.stays || clock(here) === clock(note.dataset.zone)) return;
+    const there = new URL(location.href);
+    there.searchParams.set("tz", here);
+    $("a", note).href = there;
+    note.hidden = false;
   };
 
   // An event in a dialog, under its own address: closing it is going back.
@@ -75,36 +121,48 @@
   });
 
   // What is open over the page: on narrow screens what was folded is in it.
-  const menus = () => all(matchMedia("(min-width:700px)").matches ? "details.menu[open],.more [open]" : "details.menu[open]");
+  const menus = () => all(wide() ? "details.menu[open],.more [open]" : "details.menu[open]");
   const plain = (e) => e.button === 0 && !e.metaKey && !e.ctrlKey && !e.shiftKey && !e.altKey && !e.defaultPrevented;
   document.addEventListener("click", (e) => {
     for (const menu of menus()) if (!menu.contains(e.target)) menu.open = false;
-    const link = e.target.closest && e.target.closest("a");
-    if (!link || !plain(e) || link.origin !== location.origin || link.target) return;
+    const link = e.target.closest && e.target.closest("a,button");
+    if (!link) return;
+    if (link.dataset.copy) { navigator.clipboard.writeText(link.dataset.copy).then(() => { link.textContent = link.dataset.done; say(link.dataset.done); }); return; }
+    if (link.matches(".travel button")) { sessionStorage.stays = 1; link.parentElement.hidden = true; return; }
+    if (link.matches("button") || !plain(e) || link.origin !== location.origin || link.target) return;
     if (link.closest("dialog.peek") && link.matches("[data-close]")) { e.preventDefault(); peek.dialog.close(); return; }
     if (link.matches(".cal .ev a") && window.HTMLDialogElement) { e.preventDefault(); openDialog(link); return; }
-    if (link.matches("[data-turn]") && !link.closest("dialog")) { e.preventDefault(); turn(link.href, true); }
+    if (link.matches("[data-turn]") && !link.closest("dialog")) {
+      e.preventDefault();
+      if (link.rel && main().hasAttribute("aria-busy")) { queue.push(link.rel); return; }
+      queue = [];
+      turn(link.href, true);
+    }
+  });
+  // What a narrow column cuts off is said in full under the mouse.
+  document.addEventListener("mouseover", (e) => {
+    const link = e.target.closest(".cal .ev a");
+    if (link && !link.title) link.title = link.textContent.replace(/\s+/g, " ").trim();
   });
 
   // Keys: whatever on the page names a key in data-key is pressed by it.
   const help = () => {
     const dialog = document.createElement("dialog");
     dialog.className = "peek keys";
-    const list = document.createElement("dl");
+    const list = document.createElement("dl"), title = document.createElement("h2");
+    title.textContent = document.body.dataset.keys;
     list.className = "facts";
-    const seen = new Set();
     for (const el of all("[data-key]")) {
+      const dt = document.createElement("dt"), dd = document.createElement("dd");
       for (const key of el.dataset.key.split(" ")) {
-        if (seen.has(key)) continue;
-        seen.add(key);
-        const dt = document.createElement("dt"), dd = document.createElement("dd"), kbd = document.createElement("kbd");
+        const kbd = document.createElement("kbd");
         kbd.textContent = { ArrowLeft: "←", ArrowRight: "→" }[key] || key;
-        dt.append(kbd);
-        dd.textContent = el.getAttribute("aria-label") || el.textContent.trim();
-        list.append(dt, dd);
+        dt.append(kbd, " ");
       }
+      dd.textContent = el.getAttribute("aria-label") || el.textContent.trim();
+      list.append(dt, dd);
     }
-    dialog.append(list);
+    dialog.append(title, list);
     document.body.append(dialog);
     dialog.addEventListener("close", () => dialog.remove());
     dialog.addEventListener("click", () => dialog.close());
@@ -119,6 +177,9 @@
     const target = all("[data-key]").find((el) => el.dataset.key.split(" ").includes(e.key));
     if (!target) return;
     e.preventDefault();
+    if (e.repeat && main().hasAttribute("aria-busy")) return; // held down, it would run far ahead
+    const box = target.closest("main details");
+    if (box) box.open = true;
     if (target.matches("input")) target.focus(); else target.click();
   });
 
@@ -138,7 +199,9 @@
 
   // Who has chosen no view yet gets the agenda on a narrow screen.
   const narrow = $(".cal[data-narrow]");
-  if (narrow && matchMedia("(max-width:699px)").matches) { history.replaceState({}, "", narrow.dataset.narrow); turn(narrow.dataset.narrow, false); }
+  if (narrow && !wide()) { history.replaceState({}, "", narrow.dataset.narrow); turn(narrow.dataset.narrow, false); }
+  travel();
+  if (performance.getEntriesByType("navigation")[0]?.type === "navigate") toNow();
 
   // Keeping an open calendar current.
 
@@ -150,7 +213,8 @@
     if (!$(".cal .pane") || $("dialog[open]") || $("main details[open] .fold") || $("details.menu[open]") || document.activeElement.matches("input,select,textarea") || main().hasAttribute("aria-busy")) return;
     const url = location.href, mine = turning;
     let got = null;
-    try { got = await fetchPage(url, true); } catch { return; }
+    try { got = await fetchPage(url, true); } catch { /* below */ }
+    if (!got) stale();
     if (!got || url !== location.href || mine !== turning || $("dialog[open]") || !$(".cal", got.page)) return;
     const before = events(document), after = events(got.page);
     const changed = new Set();

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+var comfortParts = []browserPart{
+	{"the days stay in sight", inSight},
+	{"turning faster than pages come", fastTurns},
+	{"a page that cannot be renewed says so", outOfReach},
+	{"far from home", farFromHome},
+	{"to a date", toDate},
+	{"a phone", onPhone},
+}
+
+// inSight scrolls a week to its end: the headings of its days, its bar and the
+// small month are still there, and nothing lies over them.
+func inSight(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t), emulation.SetDeviceMetricsOverride(1280, 600, 1, false))
+	b.signIn(lena)
+	b.open(weekPath() + "?hours=all")
+	ask[bool](b, "scrollTo(0, 1e6), true")
+	b.until("scrollY > 500")
+	for _, selector := range []string{".grid .day h2 a", ".grid .day:last-child h2 a", "a[rel=next]", ".views a", ".mini a"} {
+		if !ask[bool](b, fmt.Sprintf(`(e => {
+			const r = e.getBoundingClientRect();
+			return e.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2));
+		})(document.querySelector(%q))`, selector)) {
+			t.Errorf("%s is out of sight", selector)
+		}
+	}
+	// The keyboard does not land under what stays.
+	if covered := ask[[]string](b, `[...document.querySelectorAll('.grid .u-url')].filter(a => {
+		scrollTo(0, 1e6);
+		a.focus();
+		const r = a.getClientRects()[0];
+		return !a.contains(document.elementFromPoint(r.x + 5, r.y + 3));
+	}).map(a => a.textContent)`); len(covered) > 0 {
+		t.Errorf("the focus is under what stays: %q", covered)
+	}
+}
+
+// fastTurns clicks three times on "next" before the first page has come.
+func fastTurns(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.signIn(lena)
+	b.open("/calendar/week/2026-03-04")
+	stay := b.staying()
+	ask[bool](b, "(next => (next.click(), next.click(), next.click(), true))(document.querySelector('a[rel=next]'))")
+	b.until("location.pathname === '/calendar/week/2026-03-25' && !document.querySelector('#main[aria-busy]') && document.querySelector('#d2026-03-25')")
+	stay()
+}
+
+// outOfReach takes the network away from an open week.
+func outOfReach(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.expect("net::ERR_INTERNET_DISCONNECTED")
+	b.signIn(lena)
+	b.open(weekPath())
+	stay := b.staying()
+	offline := func(is bool) {
+		b.do(network.EmulateNetworkConditions(is, 0, -1, -1))
+	}
+	offline(true)
+	b.click("a[rel=next]")
+	b.until("document.querySelector('.stale')?.textContent.startsWith('Not reachable just now.') && document.querySelector('#live').textContent && !document.querySelector('#main[aria-busy]')")
+	if path := ask[string](b, "location.pathname"); path != weekPath() {
+		t.Errorf("the address is %s while the week is still the old one", path)
+	}
+	offline(false)
+	b.click("a[rel=next]")
+	b.until(fmt.Sprintf("location.pathname !== %q && !document.querySelector('.stale')", weekPath()))
+	stay()
+}
+
+// farFromHome puts Lena's browser, whose mailbox is in Berlin, to New York.
+func farFromHome(t *testing.T, c *chrome) {
+	d := newDemo(t)
+	b := c.newTab(t, d, emulation.SetTimezoneOverride("America/New_York"))
+	b.signIn(lena)
+	b.open(weekPath())
+	atHome := ask[string](b, begins)
+	b.until("document.querySelector('.travel').checkVisibility()")
+	b.shoot("far-from-home")
+	b.click(".travel a")
+	b.until("location.search === '?tz=America%2FNew_York' && document.querySelector('.pane .note a')")
+	if there := ask[string](b, begins); there == atHome || !sameInstant(atHome, there) {
+		t.Errorf("what begins at %s does so at %s in New York", atHome, there)
+	}
+	b.click(".pane .note a")
+	b.until("location.search === '' && document.querySelector('.travel').checkVisibility()")
+	b.click(".travel button")
+	b.until("!document.querySelector('.travel').checkVisibility()")
+	b.open(weekPath())
+	if ask[bool](b, "document.querySelector('.travel').checkVisibility()") {
+		t.Error("who has said no is asked again")
+	}
+
+	home := c.newTab(t, d, emulation.SetTimezoneOverride("Europe/Paris")) // the same clock
+	home.signIn(lena)
+	home.open(weekPath())
+	if ask[bool](home, "document.querySelector('.travel').checkVisibility()") {
+		t.Error("at home there is a note for travellers")
+	}
+}
+
+// toDate goes to a day with the keyboard, also where the field is folded away.
+func toDate(t *testing.T, c *chrome) {
+	d := newDemo(t)
+	for _, width := range []int64{1280, 390} {
+		b := c.newTab(t, d, emulation.SetDeviceMetricsOverride(width, 800, 1, width < 700))
+		b.signIn(lena)
+		b.open("/calendar/month/2026-03-04")
+		b.press("g")
+		b.until("document.activeElement === document.querySelector('.goto input') && document.activeElement.checkVisibility()")
+		ask[string](b, "document.activeElement.value = '2027-02-14'")
+		b.press("\r")
+		b.at("/calendar/month/2027-02-14")
+	}
+}
+
+// onPhone looks at what a thumb finds.
+func onPhone(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t), emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+	b.signIn(lena)
+	day := time.Now().Format(time.DateOnly)
+	b.open("/calendar/month/" + day)
+	// The whole cell of a day opens it, also where a timed event is drawn.
+	at := ask[[]float64](b, "(r => [r.x + r.width / 2, r.y + r.height / 2])([...document.querySelectorAll('.month .day .ev:not(.days)')].find(e => e.getBoundingClientRect().top > 200).getBoundingClientRect())")
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
+	b.at("/calendar/day/")
+	b.open("/calendar/month/" + day)
+	b.click(".views a[data-key=w]")
+	b.at("/calendar/week/")
+	if bottom := ask[float64](b, "document.querySelector('.views').getBoundingClientRect().bottom"); bottom != 844 {
+		t.Errorf("the views end at %v, want the bottom of the window", bottom)
+	}
+	// The week opens at today, and its heading is not under the bar.
+	b.until("document.querySelector('.today') && !document.querySelector('#main[aria-busy]')")
+	b.until("Math.abs(document.querySelector('.today h2').getBoundingClientRect().top - 60) < 2 || scrollY + innerHeight >= document.documentElement.scrollHeight - 1")
+	b.shoot("phone-week")
+}
