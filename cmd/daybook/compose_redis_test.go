@@ -159,6 +159,14 @@ func TestRedisUser(t *testing.T) {
 	r := newComposeRedis(t)
 	url, password := r.makePassword()
 	r.run()
+	conf, err := os.ReadFile(filepath.Join(r.secrets, "redis.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rules, _ := strings.Cut(strings.TrimSpace(string(conf)), ">"+password)
+	if !strings.Contains(readFile(t, "README.md"), "ACL SETUSER daybook on >PASSWORD"+rules+"\n") {
+		t.Errorf("README.md has other rules than %s", rules)
+	}
 	addr := freeAddr(t)
 	m := newStage(t, "http://"+addr)
 	m.secret("Redis password", password)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,19 +93,28 @@ func executable(path string) bool {
 	return err == nil && stat.Mode()&0o111 != 0
 }
 
-// Two instances on one Redis behind a proxy are restarted one after the other,
-// twice, while people use the site and others sign in and out: no request
-// fails, nobody is signed out, and whoever has signed out stays so.
-//
-// It does not run beside other tests: a machine that is too busy to answer
-// within a store's second fails requests for a reason of its own.
+// Behind nginx; see rollingRestart. It does not run beside other tests: a
+// machine that is too busy to answer within a store's second fails requests for
+// a reason of its own.
 func TestRollingRestart(t *testing.T) {
+	rollingRestart(t, func(front string, instances [2]string) { startNginx(t, front, instances) })
+}
+
+// Behind Caddy with deploy/Caddyfile; see TestRollingRestart.
+func TestRollingRestartCaddy(t *testing.T) {
+	rollingRestart(t, func(front string, instances [2]string) { startCaddy(t, "http://"+front, instances[:]) })
+}
+
+// rollingRestart restarts two instances on one Redis behind a proxy, one after
+// the other, while people use the site and others sign in and out: no request
+// fails, nobody is signed out, and whoever has signed out stays so.
+func rollingRestart(t *testing.T, startProxy func(front string, instances [2]string)) {
 	front := freeAddr(t)
 	m := newStage(t, "http://"+front)
 	r := runRedis(t)
 	instances := [2]string{freeAddr(t), freeAddr(t)}
-	environ := []string{"SESSION_STORE=redis", r.url(r.addr), "TRUSTED_PROXIES=127.0.0.1", "LOG_LEVEL=info"}
-	startNginx(t, front, instances)
+	environ := []string{"SESSION_STORE=redis", r.url(r.addr), "TRUSTED_PROXIES=127.0.0.1", "LOG_LEVEL=info", "STOP_DELAY=3s"}
+	startProxy(front, instances)
 	running := [2]*process{m.start(instances[0], environ...), m.start(instances[1], environ...)}
 
 	var people []*visitor
@@ -127,6 +139,11 @@ func TestRollingRestart(t *testing.T) {
 					}
 					served.Add(1)
 				}
+				if r, err := b.send(http.MethodPost, "/settings", url.Values{"theme": {"dark"}}); err != nil || r.status != http.StatusSeeOther {
+					t.Errorf("POST /settings: %v, %v", r, err)
+					return
+				}
+				served.Add(1)
 			}
 		})
 	}
@@ -152,15 +169,13 @@ func TestRollingRestart(t *testing.T) {
 		}
 	})
 
-	for range 2 {
-		for i := range running {
-			before := served.Load()
-			eventually(t, 30*time.Second, "there is load", func() bool { return served.Load() > before+20 || t.Failed() })
-			running[i].stop()
-			before = served.Load()
-			eventually(t, 30*time.Second, "the other instance serves", func() bool { return served.Load() > before+20 || t.Failed() })
-			running[i] = m.start(instances[i], environ...)
-		}
+	for i := range running {
+		before := served.Load()
+		eventually(t, 30*time.Second, "there is load", func() bool { return served.Load() > before+20 || t.Failed() })
+		running[i].stop()
+		before = served.Load()
+		eventually(t, 30*time.Second, "the other instance serves", func() bool { return served.Load() > before+20 || t.Failed() })
+		running[i] = m.start(instances[i], environ...)
 	}
 	stop()
 	load.Wait()
@@ -172,7 +187,45 @@ func TestRollingRestart(t *testing.T) {
 			t.Errorf("person %d afterwards: %v", i, r)
 		}
 	}
-	t.Logf("%d pages and %d sign-ins with sign-outs over 4 restarts", served.Load(), signIns.Load())
+	t.Logf("%d pages and %d sign-ins with sign-outs over 2 restarts", served.Load(), signIns.Load())
+}
+
+// A site that is to stop says so where proxies ask, and goes on answering for a
+// while; a form that is on its way then is taken, also when the answer comes
+// after that.
+func TestStopDelay(t *testing.T) {
+	t.Parallel()
+	m, site := securedStage(t, "STOP_DELAY=3s")
+	b := m.signedIn(m.people[0])
+	status(t, "healthz", b.get("/healthz"), http.StatusOK)
+
+	// The second half of a form's body is held back until nobody is let in.
+	slow, err := net.Dial("tcp", site.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	form := "theme=dark"
+	fmt.Fprintf(slow, "POST /settings HTTP/1.1\r\nHost: %s\r\nCookie: __Host-daybook=%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+		site.addr, b.cookie(), len(form), form[:5])
+
+	site.signal(syscall.SIGTERM)
+	eventually(t, 2*time.Second, "healthz says no", func() bool { return b.get("/healthz").status == http.StatusServiceUnavailable })
+	leaving := b.get("/readyz")
+	if leaving.status != http.StatusServiceUnavailable {
+		t.Errorf("readyz: %v", leaving)
+	}
+	checkHeaders(t, m, "readyz of a site that stops", leaving)
+	if r := b.get(week); r.status != http.StatusOK {
+		t.Errorf("calendar of a site that is about to stop: %v", r)
+	}
+	eventually(t, 10*time.Second, "nobody is let in", func() bool { return refused(site.addr) })
+	fmt.Fprint(slow, form[5:])
+	answer, err := http.ReadResponse(bufio.NewReader(slow), nil)
+	if err != nil || answer.StatusCode != http.StatusSeeOther || !answer.Close {
+		t.Errorf("the form that was on its way: %v, %v", answer, err)
+	}
+	site.ended()
 }
 
 // What a session takes in Redis; the README's figure comes from here.

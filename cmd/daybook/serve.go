@@ -74,7 +74,7 @@ func serve(ctx context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
-	public := &http.Server{Handler: p.traces.handler(handler), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+	public := &http.Server{Handler: leaving(ctx, p.traces.handler(handler), site.Leaving()), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other OPTIONS, with the site's headers
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
@@ -85,14 +85,16 @@ func serve(ctx context.Context, e environment) error {
 	registry.MustRegister(p.collectors()...)
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveUntilDone(ctx, public, netutil.LimitListener(listener, maxConnections)) })
+	group.Go(func() error {
+		return serveUntilDone(ctx, public, netutil.LimitListener(listener, maxConnections), c.Web.StopDelay)
+	})
 	if c.Web.AdminAddr != "" {
 		adminListener, err := net.Listen("tcp", c.Web.AdminAddr)
 		if err != nil {
 			return fmt.Errorf("ADMIN_ADDR: %w", err)
 		}
 		admin := &http.Server{Handler: adminHandler(registry), ReadHeaderTimeout: readHeaderTimeout}
-		group.Go(func() error { return serveUntilDone(ctx, admin, adminListener) })
+		group.Go(func() error { return serveUntilDone(ctx, admin, adminListener, 0) })
 	}
 	group.Go(func() error { p.sweep(ctx, c.Session.CleanupInterval); return nil })
 	group.Go(func() error { p.stores.doubtRedis(ctx, log); return nil })
@@ -109,11 +111,29 @@ func serve(ctx context.Context, e environment) error {
 	return err
 }
 
-// serveUntilDone serves until ctx is done, then lets requests in flight end.
-func serveUntilDone(ctx context.Context, s *http.Server, l net.Listener) error {
+// leaving lets health answer for the site once ctx is done. Everything else is
+// served as before, but each connection ends with its answer: one that rests
+// could be closed just as a proxy sends a form on it, which it may not repeat.
+func leaving(ctx context.Context, site, health http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close")
+			if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+				health.ServeHTTP(w, r)
+				return
+			}
+		}
+		site.ServeHTTP(w, r)
+	})
+}
+
+// serveUntilDone serves until delay after ctx is done, then lets requests in
+// flight end.
+func serveUntilDone(ctx context.Context, s *http.Server, l net.Listener, delay time.Duration) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		_ = notify(os.Getenv("NOTIFY_SOCKET"), stateStopping)
+		time.Sleep(delay)
 		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		err := s.Shutdown(deadline)

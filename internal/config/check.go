@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // check looks at each setting for what its type does not say, and at settings
@@ -140,6 +141,10 @@ func checkReadable(variable, path string, r *report) []byte {
 	return content
 }
 
+// maxStopDelay leaves requests in flight their time before what runs Daybook
+// loses patience.
+const maxStopDelay = 5 * time.Second
+
 func checkWeb(w Web, r *report) {
 	if u := w.BaseURL; !r.has("BASE_URL") {
 		switch {
@@ -164,6 +169,9 @@ func checkWeb(w Web, r *report) {
 		} else if !r.has("ADMIN_ADDR") && !loopback(host) {
 			r.warn("ADMIN_ADDR", "lets other machines read metrics and memory profiles; keep it behind a firewall")
 		}
+	}
+	if !r.has("STOP_DELAY") && (w.StopDelay < 0 || w.StopDelay > maxStopDelay) {
+		r.wrong("STOP_DELAY", "is not between 0 and %v", maxStopDelay)
 	}
 	for _, prefix := range w.TrustedProxies {
 		if prefix.Bits() == 0 {

@@ -55,6 +55,9 @@ type Web struct {
 	ListenAddr     string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"` // empty: off
 	TrustedProxies Prefixes `env:"TRUSTED_PROXIES"`
+	// StopDelay is how long the site goes on answering once it is to stop,
+	// while /healthz and /readyz already say no, so that proxies look elsewhere.
+	StopDelay time.Duration `env:"STOP_DELAY" envDefault:"0"` // at most 5 s
 }
 
 // Session says where sessions and tokens are kept and for how long.

@@ -49,7 +49,7 @@ func TestLoadDefaults(t *testing.T) {
 	got := map[string]any{
 		"client": c.Microsoft.ClientID, "tenant": c.Microsoft.TenantID, "secret": c.Microsoft.Credential.Secret.Reveal(),
 		"authority": c.Microsoft.AuthorityHost.String(), "graph": c.Microsoft.GraphEndpoint.String(),
-		"base": c.Web.BaseURL.String(), "listen": c.Web.ListenAddr, "admin": c.Web.AdminAddr, "proxies": len(c.Web.TrustedProxies),
+		"base": c.Web.BaseURL.String(), "listen": c.Web.ListenAddr, "admin": c.Web.AdminAddr, "proxies": len(c.Web.TrustedProxies), "stop": c.Web.StopDelay,
 		"store": c.Session.Store, "dir": c.Session.Dir, "secrets": len(c.Session.Secrets.Reveal()), "tokens": c.Session.Tokens,
 		"lifetime": c.Session.Lifetime, "idle": c.Session.IdleTimeout, "cleanup": c.Session.CleanupInterval,
 		"level": c.Log.Level.Level(), "format": c.Log.Format, "traces": c.Log.Traces == nil, "demo": c.Demo, "warnings": len(c.Warnings),
@@ -57,7 +57,7 @@ func TestLoadDefaults(t *testing.T) {
 	want := map[string]any{
 		"client": appID, "tenant": tenantID, "secret": "abc~DEF.ghi",
 		"authority": "https://login.microsoftonline.com/", "graph": "https://graph.microsoft.com",
-		"base": "http://localhost:8080", "listen": "127.0.0.1:8080", "admin": "127.0.0.1:9090", "proxies": 0,
+		"base": "http://localhost:8080", "listen": "127.0.0.1:8080", "admin": "127.0.0.1:9090", "proxies": 0, "stop": time.Duration(0),
 		"store": InFiles, "dir": "data/sessions", "secrets": 0, "tokens": InSession,
 		"lifetime": 24 * time.Hour, "idle": time.Duration(0), "cleanup": 10 * time.Minute,
 		"level": slog.LevelInfo, "format": "", "traces": true, "demo": false, "warnings": 0,
@@ -74,7 +74,7 @@ func TestLoadValues(t *testing.T) {
 		"ALLOWED_TENANTS= "+strings.ToUpper(tenantID)+" ,"+appID, "AZURE_TENANT_ID=organizations",
 		"BASE_URL=https://Cal.Example.com:443/", "LISTEN_ADDR=[::]:80", "ADMIN_ADDR=", "TRUSTED_PROXIES=10.1.2.3/8, 192.0.2.7,::1",
 		"SESSION_STORE=redis", "REDIS_URL=rediss://app:p%40ss@cache:6380/2", "SESSION_SECRET="+keyText(1)+" , "+keyText(2), "TOKEN_CACHE=redis",
-		"SESSION_LIFETIME=8h", "SESSION_IDLE_TIMEOUT=30m", "SESSION_CLEANUP_INTERVAL=1m",
+		"SESSION_LIFETIME=8h", "SESSION_IDLE_TIMEOUT=30m", "SESSION_CLEANUP_INTERVAL=1m", "STOP_DELAY=3s",
 		"LOG_LEVEL=DEBUG", "LOG_FORMAT=JSON", "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",
 	), "")
 	if err != nil {
@@ -84,14 +84,14 @@ func TestLoadValues(t *testing.T) {
 		c.Microsoft.AuthorityHost.String(), c.Microsoft.GraphEndpoint.String(), []string(c.Microsoft.AllowedTenants),
 		c.Web.BaseURL.String(), c.Web.ListenAddr, c.Web.AdminAddr, []netip.Prefix(c.Web.TrustedProxies),
 		c.Session.Store, c.Redis.URL.Reveal(), c.Session.Secrets.Reveal(), c.Session.Tokens,
-		c.Session.Lifetime, c.Session.IdleTimeout, c.Session.CleanupInterval,
+		c.Session.Lifetime, c.Session.IdleTimeout, c.Session.CleanupInterval, c.Web.StopDelay,
 		c.Log.Level.Level(), c.Log.Format, c.Log.Traces.String(), c.Warnings,
 	}
 	want := []any{
 		"https://login.microsoftonline.us/", "https://graph.microsoft.us", []string{tenantID, appID},
 		"https://cal.example.com", "[::]:80", "", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("::1/128")},
 		InRedis, "rediss://app:p%40ss@cache:6380/2", [][]byte{key(1), key(2)}, InRedis,
-		8 * time.Hour, 30 * time.Minute, time.Minute,
+		8 * time.Hour, 30 * time.Minute, time.Minute, 3 * time.Second,
 		slog.LevelDebug, "json", "http://collector:4318", []string(nil),
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -143,6 +143,8 @@ func TestLoadMistakes(t *testing.T) {
 		{"idle", real("SESSION_IDLE_TIMEOUT=25h"), []string{"SESSION_IDLE_TIMEOUT: is longer"}},
 		{"negative idle", real("SESSION_IDLE_TIMEOUT=-1s"), []string{"SESSION_IDLE_TIMEOUT: is below 0"}},
 		{"cleanup", real("SESSION_CLEANUP_INTERVAL=0"), []string{"SESSION_CLEANUP_INTERVAL: is not above 0"}},
+		{"stop delay", real("STOP_DELAY=1m"), []string{"STOP_DELAY: is not between 0 and 5s"}},
+		{"negative stop delay", real("STOP_DELAY=-1s"), []string{"STOP_DELAY: is not between"}},
 		{"token cache", real("TOKEN_CACHE=filesystem"), []string{"TOKEN_CACHE: \"filesystem\" is not"}},
 		{"log format", real("LOG_FORMAT=xml"), []string{"LOG_FORMAT: \"xml\" is neither"}},
 		{"traces", real("OTEL_EXPORTER_OTLP_ENDPOINT=grpc://c:1"), []string{"OTEL_EXPORTER_OTLP_ENDPOINT: is neither"}},

@@ -31,3 +31,13 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	_, _ = io.WriteString(w, "ready\n")
 	return nil
 }
+
+// Leaving answers /healthz and /readyz in place of the site once it is to stop:
+// it says no, so that proxies look elsewhere.
+func (s *Server) Leaving() http.Handler {
+	return s.secure(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "stopping\n")
+	}))
+}
