@@ -159,6 +159,28 @@ func (c *canaries) find(text string) (what string) {
 	return ""
 }
 
+// What every test relies on when it looks for secrets in pages and logs.
+func TestSecretsAreFound(t *testing.T) {
+	t.Parallel()
+	var m stage
+	token := "rt.7." + strings.Repeat("abcdefghijklmnopqrstuvwxyz0123456789-_", 3)
+	m.secret("refresh token", token)
+	m.secret("session secret", testSessionSecret)
+	m.secret("code", "short")
+	for text, want := range map[string]string{
+		`<a href="/x?state=1&t=` + token + `">`:            "refresh token",
+		`{"msg":"got ` + testSessionSecret + `, kept"}`:    "session secret",
+		"cut off: " + token[15:70]:                         "part of refresh token",
+		"its beginning is no secret: " + token[:30]:        "",
+		"a short one is not looked for, " + token[:11]:     "",
+		`"` + testSessionSecret[:len(testSessionSecret)-1]: "",
+	} {
+		if got := m.leak(text); got != want {
+			t.Errorf("leak(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 type copyWriter struct {
 	http.ResponseWriter
 	body bytes.Buffer

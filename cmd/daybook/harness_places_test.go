@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +55,18 @@ func (at place) with(more ...string) []string { return slices.Concat(at.settings
 func onStores(t *testing.T, test func(t *testing.T, at place)) {
 	t.Helper()
 	onPlaces(t, test, inFiles, inRedis)
+}
+
+// onStoresAtOnce is onStores for tests that mostly wait, which two can do in
+// the time of one.
+func onStoresAtOnce(t *testing.T, test func(t *testing.T, at place)) {
+	t.Helper()
+	t.Parallel()
+	var both sync.WaitGroup
+	for _, at := range []place{inFiles(t), inRedis(t)} {
+		both.Go(func() { t.Run(at.name, func(t *testing.T) { test(t, at) }) })
+	}
+	both.Wait()
 }
 
 func onPlaces(t *testing.T, test func(t *testing.T, at place), places ...func(*testing.T) place) {

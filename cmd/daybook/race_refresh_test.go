@@ -102,7 +102,7 @@ func TestRaceBrowserGoesAway(t *testing.T) {
 // A token endpoint that takes longer than people wait: one refresh is under
 // way, whoever asks is told to come back, and nobody is signed out.
 func TestRaceSlowTokenEndpoint(t *testing.T) {
-	onStores(t, func(t *testing.T, at place) {
+	onStoresAtOnce(t, func(t *testing.T, at place) {
 		p := person(1)
 		m := newStage(t, nowhere, p)
 		m.SetStrict(true)
@@ -155,7 +155,7 @@ func TestRaceWaitersGetTheResult(t *testing.T) {
 // A process that is killed while it refreshes holds nobody up for longer than
 // its lease: no time at all on files, ten seconds on Redis.
 func TestRaceRefresherIsKilled(t *testing.T) {
-	onStores(t, func(t *testing.T, at place) {
+	onStoresAtOnce(t, func(t *testing.T, at place) {
 		p := person(1)
 		m := newStage(t, nowhere, p)
 		one, other := m.two(at.settings...)
