@@ -92,11 +92,18 @@ type reply struct {
 	to     string // Location, on the site without its own address
 }
 
-// String says what a test's reader needs: not the page, but its title.
 func (r reply) String() string {
-	_, title, _ := strings.Cut(r.body, "<title>")
-	title, _, _ = strings.Cut(title, "</title>")
-	return fmt.Sprintf("%d %.80q in %v, Location %q, Retry-After %q", r.status, title, r.took.Round(time.Millisecond), r.to, r.header.Get("Retry-After"))
+	text := fmt.Sprintf("%d in %v", r.status, r.took.Round(time.Millisecond))
+	if after := r.header.Get("Retry-After"); r.to != "" {
+		text += fmt.Sprintf(", to %.70q", r.to)
+	} else if after != "" {
+		text += ", come again in " + after + " s"
+	}
+	if _, title, found := strings.Cut(r.body, "<title>"); found && r.status >= 400 {
+		title, _, _ = strings.Cut(title, "</title>")
+		text += fmt.Sprintf(", %.60q", title)
+	}
+	return text
 }
 
 // setsSession reports whether a reply sets the session's cookie to a value.

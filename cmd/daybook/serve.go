@@ -166,7 +166,7 @@ func adminHandler(registry *prometheus.Registry) http.Handler {
 // newLog writes text to a terminal and JSON elsewhere, unless told otherwise.
 // JSON times are in UTC, so that lines of several servers sort.
 func newLog(c config.Log, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.Level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+	options := &slog.HandlerOptions{Level: slog.Level(c.Level), ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && a.Key == slog.TimeKey {
 			a.Value = slog.TimeValue(a.Value.Time().UTC())
 		}
