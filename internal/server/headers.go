@@ -112,7 +112,11 @@ func (s site) client(r *http.Request) netip.Addr {
 	addr := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusts(addr); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		hop := strings.TrimSpace(hops[i])
+		next, err := netip.ParseAddr(hop)
+		if withPort, e := netip.ParseAddrPort(hop); e == nil { // as Azure's Application Gateway writes it
+			next, err = withPort.Addr(), nil
+		}
 		if err != nil {
 			break
 		}

@@ -27,6 +27,8 @@ func TestClientBehindProxies(t *testing.T) {
 		{name: "a proxy without the header", peer: "10.0.0.1:1234", want: "10.0.0.1"},
 		{name: "nonsense", peer: "10.0.0.1:1234", forwarded: []string{"1.1.1.1, <script>"}, want: "10.0.0.1"},
 		{name: "empty entries", peer: "10.0.0.1:1234", forwarded: []string{", ,"}, want: "10.0.0.1"},
+		{name: "an address with its port", peer: "10.0.0.1:1234", forwarded: []string{"203.0.113.7:5678"}, want: "203.0.113.7"},
+		{name: "IPv6 with its port", peer: "10.0.0.1:1234", forwarded: []string{"[2001:db8::7]:5678"}, want: "2001:db8::7"},
 		{name: "IPv6", peer: "[fd00::1]:1234", forwarded: []string{"2001:db8::7"}, want: "2001:db8::7"},
 		{name: "IPv4 in IPv6", peer: "[::ffff:10.0.0.1]:1234", forwarded: []string{"::ffff:203.0.113.7"}, want: "203.0.113.7"},
 		{name: "a Unix socket", peer: "@", want: "invalid IP"},
