@@ -124,3 +124,34 @@ func TestOddLifetimes(t *testing.T) {
 		})
 	}
 }
+
+// TestUnreadableAnswers: those who ask within some seconds of an answer that
+// nobody can read make no further token request, and are signed in as before.
+func TestUnreadableAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		p, a, s := ready(t, i)
+		i.set(func() { i.answer = func(a map[string]any) { delete(a, "expires_in") } })
+		ask := func(requests int) {
+			t.Helper()
+			for range 5 {
+				if _, err := p.Token(t.Context(), a, s, TokenOptions{}); problem(err) != Unavailable {
+					t.Errorf("Token() = %v, want Unavailable", err)
+				}
+				synctest.Wait() // until the refresh has wholly ended
+			}
+			if n := i.refreshes(); n != requests {
+				t.Errorf("token requests = %d, want %d", n, requests)
+			}
+		}
+		ask(1)
+		time.Sleep(unreadableKept + time.Second)
+		ask(2)
+		i.set(func() { i.answer = nil })
+		time.Sleep(unreadableKept + time.Second)
+		if token, err := p.Token(t.Context(), a, s, TokenOptions{}); err != nil || token == "" {
+			t.Errorf("Token() afterwards = %q, %v", token, err)
+		}
+	})
+}

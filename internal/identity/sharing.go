@@ -19,6 +19,9 @@ const (
 	// operatorKept is the same for what the operator mends, perhaps without a
 	// new start.
 	operatorKept = 30 * time.Second
+	// unreadableKept is the same for an answer that is none, lest every page
+	// ask for another.
+	unreadableKept = 5 * time.Second
 	// shortKept is how long a token is shared that lives too short for a cache,
 	// which would otherwise cost a refresh per request.
 	shortKept = 30 * time.Second
@@ -133,10 +136,12 @@ func (s *sharing) ahead(key string) bool {
 
 // keepsFor says how long a refusal stands, 0 if it does not.
 func keepsFor(e *Error) time.Duration {
-	switch e.Problem {
-	case Unavailable:
+	switch {
+	case e.Code == "bad_answer":
+		return unreadableKept
+	case e.Problem == Unavailable:
 		return e.RetryAfter
-	case Misconfigured:
+	case e.Problem == Misconfigured:
 		return operatorKept
 	}
 	return refusalKept
