@@ -33,7 +33,7 @@ func TestFaultClockSkew(t *testing.T) {
 		end := b.throughCallback(m.people[0])
 		t.Logf("F19 Microsoft's clock is %v ahead: end of a sign-in: %v", f.ahead, end)
 		if f.well {
-			status(t, fmt.Sprintf("F19 %v: calendar", f.ahead), b.follow(end), http.StatusOK)
+			whole(t, fmt.Sprintf("F19 %v: calendar", f.ahead), b.follow(end), http.StatusOK)
 			continue
 		}
 		if end.status < 400 || end.status == http.StatusInternalServerError || b.cookie() != "" || !strings.Contains(end.body, "/auth/login") {

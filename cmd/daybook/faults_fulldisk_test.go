@@ -152,12 +152,12 @@ func onFailingDisk(t *testing.T, disk string, faults ...diskFault) {
 
 			f.heal(t)
 			eventually(t, 5*time.Second, "ready again without a restart", func() bool { return stays.get("/readyz").status == http.StatusOK })
-			status(t, "calendar afterwards", stays.get(week), http.StatusOK)
+			whole(t, "calendar afterwards", stays.get(week), http.StatusOK)
 			if stays.cookie() != before {
 				t.Error("the cookie changed")
 			}
-			status(t, "the same sign-in, tried again", halfway.follow(callback), http.StatusOK)
-			status(t, "calendar of whose token had to be renewed", renews.get(week), http.StatusOK)
+			whole(t, "the same sign-in, tried again", halfway.follow(callback), http.StatusOK)
+			whole(t, "calendar of whose token had to be renewed", renews.get(week), http.StatusOK)
 			eventually(t, 15*time.Second, "the renewed token is stored", func() bool { return !bytes.Equal(mustRead(t, file), record) })
 			if n := m.Grants().Refreshes - refreshes; n != 1 {
 				t.Errorf("%d refreshes for one token", n)

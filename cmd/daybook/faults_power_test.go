@@ -207,20 +207,20 @@ func TestFaultPowerLoss(t *testing.T) {
 		return all
 	}
 	m.RevokeAccess(m.people[0])
-	status(t, "F17 a page for which a token is renewed", stays.get(week), http.StatusOK)
+	whole(t, "F17 a page for which a token is renewed", stays.get(week), http.StatusOK)
 	renewed := lefts()
-	status(t, "F17 sign-out", leaves.must(http.MethodPost, "/auth/logout", nil), http.StatusSeeOther)
+	whole(t, "F17 sign-out", leaves.must(http.MethodPost, "/auth/logout", nil), http.StatusSeeOther)
 	signedOut := lefts()
 	site.kill()
 	refreshes := m.Grants().Refreshes
 	for i, how := range powerLosses {
 		site := run(lay(t, renewed[i]))
-		status(t, "F17 after the renewal the power went, and of what was not synced is left "+how.name+": calendar", stays.get(week), http.StatusOK)
-		status(t, "F17 and who had not signed out yet", ended.get(week), http.StatusOK)
+		whole(t, "F17 after the renewal the power went, and of what was not synced is left "+how.name+": calendar", stays.get(week), http.StatusOK)
+		whole(t, "F17 and who had not signed out yet", ended.get(week), http.StatusOK)
 		site.kill()
 		site = run(lay(t, signedOut[i]))
-		status(t, "F17 after the sign-out the power went, likewise: the session that was ended", ended.get(week), http.StatusSeeOther)
-		status(t, "F17 and somebody else's", stays.get(week), http.StatusOK)
+		whole(t, "F17 after the sign-out the power went, likewise: the session that was ended", ended.get(week), http.StatusSeeOther)
+		whole(t, "F17 and somebody else's", stays.get(week), http.StatusOK)
 		site.kill()
 	}
 	if n := m.Grants().Refreshes - refreshes; n != 0 {

@@ -139,15 +139,15 @@ func TestFaultRedisFallsBack(t *testing.T) {
 	b.fresh = true
 	fallBack(func() {
 		m.RevokeAccess(m.people[0])
-		status(t, "F13 a page for which a token is renewed", b.get(week), http.StatusOK)
+		whole(t, "F13 a page for which a token is renewed", b.get(week), http.StatusOK)
 	})
 	m.RevokeAccess(m.people[0])
-	status(t, "F13 the renewed token is lost: calendar", b.get(week), http.StatusOK)
+	whole(t, "F13 the renewed token is lost: calendar", b.get(week), http.StatusOK)
 
 	revived := m.visitor()
 	revived.plant(b.cookie())
 	fallBack(func() {
-		status(t, "F13 sign-out", b.must(http.MethodPost, "/auth/logout", url.Values{}), http.StatusSeeOther)
+		whole(t, "F13 sign-out", b.must(http.MethodPost, "/auth/logout", url.Values{}), http.StatusSeeOther)
 	})
 	page := revived.get(week)
 	t.Logf("F13 the sign-out is lost: the session that was ended: %v", page)

@@ -88,7 +88,7 @@ func twoVersions(t *testing.T, m *stage, to *atomic.Pointer[process], makes, mee
 	refreshes := m.Grants().Refreshes
 	renewed := func(what string, want int) {
 		t.Helper()
-		status(t, "F34 "+what, b.get(week), http.StatusOK)
+		whole(t, "F34 "+what, b.get(week), http.StatusOK)
 		if n := m.Grants().Refreshes - refreshes; n != want {
 			t.Errorf("%s: %d refreshes so far, want %d", what, n, want)
 		}
@@ -128,21 +128,21 @@ func twoVersions(t *testing.T, m *stage, to *atomic.Pointer[process], makes, mee
 	another, halfway := m.signedIn(p), m.visitor()
 	callback := halfway.choose(halfway.begin(), m.people[1]).header.Get("Location")
 	to.Store(meets)
-	status(t, "F34 the other version ends a sign-in", halfway.follow(halfway.get(callback)), http.StatusOK)
+	whole(t, "F34 the other version ends a sign-in", halfway.follow(halfway.get(callback)), http.StatusOK)
 	if page := b.get("/sessions"); strings.Count(page.body, `action="/sessions/revoke"`) != 1 {
 		t.Errorf("the other version does not list the one other session: %v\n%s", page, tail(page.body, 1500))
 	}
-	status(t, "F34 the other version ends the person's other session", b.must(http.MethodPost, "/sessions/revoke-others", url.Values{}), http.StatusSeeOther)
+	whole(t, "F34 the other version ends the person's other session", b.must(http.MethodPost, "/sessions/revoke-others", url.Values{}), http.StatusSeeOther)
 	to.Store(makes)
-	status(t, "F34 which the first version sees", another.get(week), http.StatusSeeOther)
+	whole(t, "F34 which the first version sees", another.get(week), http.StatusSeeOther)
 
 	to.Store(meets)
-	status(t, "F34 sign-out at the other version", b.must(http.MethodPost, "/auth/logout", url.Values{}), http.StatusSeeOther)
+	whole(t, "F34 sign-out at the other version", b.must(http.MethodPost, "/auth/logout", url.Values{}), http.StatusSeeOther)
 	for _, site := range []*process{makes, meets} {
 		to.Store(site)
 		ended := m.visitor()
 		ended.plant(kept)
-		status(t, "F34 the ended session", ended.get(week), http.StatusSeeOther)
+		whole(t, "F34 the ended session", ended.get(week), http.StatusSeeOther)
 	}
 	for _, site := range []*process{makes, meets} {
 		if said := site.log.String(); strings.Contains(said, "not usable") || strings.Contains(said, `"level":"ERROR"`) {
