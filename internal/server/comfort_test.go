@@ -207,3 +207,31 @@ func TestLastSeen(t *testing.T) {
 		}
 	}
 }
+
+// The page of an event says when right under its name, gives the meeting's
+// address to copy, and says of each attendee what they answered.
+func TestEventPage(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	const address = "https://teams.microsoft.com/l/meetup-join/xylophone"
+	if _, err := s.sim.Put(s.people[0], simulator.Event{Subject: "Xylophone", Start: testNow, End: testNow.Add(90 * time.Minute), Online: address,
+		Attendees: []simulator.Attendee{
+			{Contact: simulator.Contact{Name: "Ana Abbott", Address: "ana@contoso.example"}, Response: "accepted"},
+			{Contact: simulator.Contact{Address: "room@contoso.example"}, Type: "resource", Response: "declined"},
+		}}); err != nil {
+		t.Fatal(err)
+	}
+	b := s.browser("en-GB")
+	b.signIn(t, s.people[0])
+	href, _ := b.get(t, "/calendar/day/2026-07-08").page(t).Find(`a.u-url:contains("Xylophone")`).Attr("href")
+	page := b.get(t, href).page(t)
+	if got := textsOf(page.Find(".event header .at")); !slices.Equal(got, []string{"Wednesday, 8 July 2026, 07:15 – 08:45 1 h 30 min · Berlin (UTC+02:00)"}) {
+		t.Errorf("when: %q", got)
+	}
+	if got, _ := page.Find("button.copy").Attr("data-copy"); got != address {
+		t.Errorf("to copy is %q", got)
+	}
+	if got, want := textsOf(page.Find(".people bdi, .people .tag")), []string{"Ana Abbott", "accepted", "ana@contoso.example", "room@contoso.example", "declined, room or resource"}; !slices.Equal(got, want) {
+		t.Errorf("attendees %q, want %q", got, want)
+	}
+}
