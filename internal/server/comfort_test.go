@@ -22,28 +22,36 @@ func textsOf(s *goquery.Selection) []string {
 func TestSearchIsNearestFirst(t *testing.T) {
 	t.Parallel()
 	s := newTestSite(t)
+	priya := s.people[3] // whose calendar is empty
 	for _, days := range []int{-40, -3, 0, 2, 60} {
 		at := testNow.AddDate(0, 0, days)
-		if _, err := s.sim.Put(s.people[0], simulator.Event{Subject: "Xylophone", Start: at, End: at.Add(time.Hour)}); err != nil {
+		if _, err := s.sim.Put(priya, simulator.Event{Subject: "Xylophone", Start: at, End: at.Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b := s.browser("en-GB")
-	b.signIn(t, s.people[0])
+	b.signIn(t, priya)
 	page := b.get(t, "/calendar/search?q=xylophone").page(t)
 	want := []string{"Upcoming", "Wednesday, 8 July 2026 · today", "Friday, 10 July 2026", "Sunday, 6 September 2026", "Earlier", "Sunday, 5 July 2026", "Friday, 29 May 2026"}
 	if got := textsOf(page.Find(".part, .day h2 .grid-hide")); !slices.Equal(got, want) {
 		t.Errorf("found under %q, want %q", got, want)
 	}
-	if got, want := page.Find("p[role=status]").Text(), "5 events · 6 Jan 2026 – 6 Jan 2027"; got != want {
+	if got, want := page.Find("p.quiet[role=status]").Text(), "5 events · 6 Jan 2026 – 6 Jan 2027"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	// Of too many those far away are left out.
-	many := b.get(t, "/calendar/search?q=a").page(t)
-	if first := many.Find(".day h2 .grid-hide").First().Text(); first != "Wednesday, 8 July 2026 · today" || many.Find(".h-event").Length() != maxFound {
-		t.Errorf("%d events, first those of %q", many.Find(".h-event").Length(), first)
+	for days := range maxFound + 1 {
+		at := testNow.AddDate(0, 0, days-maxFound/2)
+		if _, err := s.sim.Put(priya, simulator.Event{Subject: "Walk", Start: at, End: at.Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := b.get(t, "/calendar/search?q=qqqq").page(t).Find("p[role=status]").Text(); !strings.HasPrefix(got, "No events found.") {
+	many := b.get(t, "/calendar/search?q=walk", "Cache-Control", "no-cache").page(t)
+	days := textsOf(many.Find(".day h2 .grid-hide"))
+	if len(days) != maxFound || days[0] != "Wednesday, 8 July 2026 · today" || days[maxFound-1] != "Monday, 9 February 2026" {
+		t.Errorf("%d days with an event: %q", len(days), days)
+	}
+	if got := b.get(t, "/calendar/search?q=qqqq").page(t).Find("p.quiet[role=status]").Text(); !strings.HasPrefix(got, "No events found.") {
 		t.Errorf("nothing found: %q", got)
 	}
 }
