@@ -132,7 +132,7 @@ func (m *stage) trust(roots []byte) {
 // from returns a browser on another machine, as far as the server can tell.
 func (m *stage) from(address string) *visitor {
 	b := m.visitor()
-	b.client.Transport.(*http.Transport).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).DialContext
+	b.client.Transport.(roads).site.(*http.Transport).DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).DialContext
 	return b
 }
 

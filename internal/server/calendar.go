@@ -46,8 +46,7 @@ type viewLink struct {
 // for.
 type away struct{ Zone, Text, Href, Home string }
 
-// calendar handles GET /calendar: today, or another ?date=, in the view last
-// used.
+// calendar handles GET /calendar: today, in the view last used.
 func (s *Server) calendar(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	// Today depends on the zone, and so on the mailbox, which the page asks
 	// for anyway: what is asked here it finds kept.
@@ -55,17 +54,13 @@ func (s *Server) calendar(w http.ResponseWriter, r *http.Request, v *visitor) er
 	if needsMicrosoft(err) {
 		return err
 	}
-	date := calendar.DateOf(s.now().In(s.zone(v, home)))
-	if asked := r.FormValue("date"); asked != "" {
-		if date, err = calendar.ParseDate(asked); err != nil {
-			return badRequest("This is no date.", "Dates are written like 2026-12-24.")
-		}
-	}
-	http.Redirect(w, r, "/calendar/"+v.settings.viewOr(calendar.Week)+"/"+date.String(), http.StatusSeeOther)
+	today := calendar.DateOf(s.now().In(s.zone(v, home)))
+	http.Redirect(w, r, "/calendar/"+v.settings.viewOr(calendar.Week)+"/"+today.String(), http.StatusSeeOther)
 	return nil
 }
 
-// view handles GET /calendar/{view}/{date}.
+// view handles GET /calendar/{view}/{date}. ?date= is what the page's own form
+// sends: the same view of another day.
 func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	kind, err := calendar.ParseView(r.PathValue("view"))
 	if err != nil {
@@ -78,6 +73,13 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error 
 	ask, err := askFrom(r.URL.Query())
 	if err != nil {
 		return err
+	}
+	if other := r.FormValue("date"); other != "" {
+		if date, err = calendar.ParseDate(other); err != nil {
+			return badRequest("This is no date.", "Dates are written like 2026-12-24.")
+		}
+		http.Redirect(w, r, ask.path(kind, date), http.StatusSeeOther)
+		return nil
 	}
 	home, err := v.home(r.Context(), v.fresh)
 	if err != nil {

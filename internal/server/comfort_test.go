@@ -73,12 +73,14 @@ func TestGoToDate(t *testing.T) {
 	s := newTestSite(t)
 	b := s.browser("en-GB")
 	b.signIn(t, s.people[0])
-	b.get(t, "/calendar/month/2026-07-01")
-	if to := b.get(t, "/calendar?date=2027-12-24").Header.Get("Location"); to != "/calendar/month/2027-12-24" {
+	page := b.get(t, "/calendar/month/2026-07-01").page(t)
+	b.get(t, "/calendar/week/2026-07-01") // in another tab
+	form, _ := page.Find("form.goto").Attr("action")
+	if to := b.get(t, form+"?date=2027-12-24").Header.Get("Location"); to != "/calendar/month/2027-12-24" {
 		t.Errorf("a date leads to %q", to)
 	}
 	for _, wrong := range []string{"tomorrow", "2026-02-30", "0001-01-01"} {
-		if got := b.get(t, "/calendar?date="+wrong); got.StatusCode != http.StatusBadRequest {
+		if got := b.get(t, form+"?date="+wrong); got.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d, want 400", wrong, got.StatusCode)
 		}
 	}
