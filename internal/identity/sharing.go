@@ -21,7 +21,7 @@ const (
 	operatorKept = 30 * time.Second
 	// unreadableKept is the same for an answer that is none, lest every page
 	// ask for another.
-	unreadableKept = 5 * time.Second
+	unreadableKept = 2 * time.Second
 	// shortKept is how long a token is shared that lives too short for a cache,
 	// which would otherwise cost a refresh per request.
 	shortKept = 30 * time.Second
