@@ -6,19 +6,18 @@ import (
 	"time"
 )
 
-// Bounds of sign-outs that the store did not take.
+// Bounds of what the store did not take at a sign-out.
 const (
 	farewellLife = 5 * time.Minute  // how long one is tried on
 	farewellWait = 10 * time.Second // the longest wait between two
 	maxFarewells = 1000             // more are given up
 )
 
-// farewells are sign-outs that could not reach the store and are tried again
-// in the background, one at a time: a copy of the cookie must not stay good
-// until the session's end.
+// farewells are the parts of sign-outs that could not reach the store and are
+// tried again in the background, one at a time: neither may a copy of the
+// cookie stay good until the session's end, nor tokens lie there that nobody
+// is signed in for.
 type farewells struct {
-	say func(ctx context.Context, token string) error
-
 	closing context.Context
 	stop    context.CancelFunc
 
@@ -29,24 +28,24 @@ type farewells struct {
 }
 
 type farewell struct {
-	token string
+	say   func(ctx context.Context) error
 	until time.Time
 }
 
-func newFarewells(say func(ctx context.Context, token string) error) *farewells {
-	f := &farewells{say: say}
+func newFarewells() *farewells {
+	f := new(farewells)
 	f.closing, f.stop = context.WithCancel(context.Background())
 	return f
 }
 
-// add tries to sign token out from now on, and reports whether it will.
-func (f *farewells) add(token string) bool {
+// add tries say from now on until it succeeds, and reports whether it will.
+func (f *farewells) add(say func(ctx context.Context) error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closing.Err() != nil || len(f.queue) >= maxFarewells {
 		return false
 	}
-	f.queue = append(f.queue, farewell{token, time.Now().Add(farewellLife)})
+	f.queue = append(f.queue, farewell{say, time.Now().Add(farewellLife)})
 	if !f.running {
 		f.running = true
 		f.wg.Go(f.run)
@@ -58,12 +57,12 @@ func (f *farewells) run() {
 	const soon = 500 * time.Millisecond
 	wait := soon
 	for {
-		token, found := f.first()
-		if !found {
+		say := f.first()
+		if say == nil {
 			return
 		}
 		ctx, cancel := context.WithTimeout(f.closing, budget)
-		err := f.say(ctx, token)
+		err := say(ctx)
 		cancel()
 		f.done(err == nil)
 		if err == nil {
@@ -78,19 +77,19 @@ func (f *farewells) run() {
 	}
 }
 
-// first returns the first that is still to be tried; without one the run is
-// over.
-func (f *farewells) first() (token string, found bool) {
+// first returns the first that is still to be tried; without one, nil, the run
+// is over.
+func (f *farewells) first() (say func(ctx context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for len(f.queue) > 0 && f.closing.Err() == nil {
 		if time.Now().Before(f.queue[0].until) {
-			return f.queue[0].token, true
+			return f.queue[0].say
 		}
 		f.queue = f.queue[1:]
 	}
 	f.running = false
-	return "", false
+	return nil
 }
 
 // done removes the first, or puts it behind the others: it may be the only one

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -65,14 +66,45 @@ func TestSignOutIsTriedAgain(t *testing.T) {
 	}
 }
 
+// What lies around a session that ended in time, its places in the rosters and
+// the tokens of the person, goes too once the store takes it.
+func TestNothingStaysAfterASignOut(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []string{"swap", "load"} {
+		t.Run(fails, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, tokens := NewMemory(), &tap{Store: NewMemory()}
+				s := newSessions(t, store, func(o *Options) { o.Tokens = tokens })
+				anna := mustSignIn(t, s, "anna")
+				tokens.set(func(op, _ string) error {
+					if op == fails {
+						return errors.New("away")
+					}
+					return nil
+				}, nil)
+				if _, err := anna.signOut(s); err != nil {
+					t.Errorf("SignOut = %v", err)
+				}
+				time.Sleep(time.Minute)
+				tokens.set(nil, nil)
+				time.Sleep(2 * farewellWait)
+				if sessions, people := keysOf(t, store, ""), keysOf(t, tokens, ""); sessions != "0 " || people != "0 " {
+					t.Errorf("left over: %s and %s", sessions, people)
+				}
+				s.Close()
+			})
+		})
+	}
+}
+
 func TestFarewellsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &tap{Store: NewMemory()}
-		s := newSessions(t, store)
-		store.set(func(string, string) error { return errors.New("away") }, nil)
+		s := newSessions(t, NewMemory())
+		away := func(context.Context) error { return errors.New("away") }
 		for i := range maxFarewells + 10 {
-			if s.farewells.add("token") != (i < maxFarewells) {
+			if s.farewells.add(away) != (i < maxFarewells) {
 				t.Fatalf("the sign-out number %d is taken = %v", i, i >= maxFarewells)
 			}
 		}
@@ -82,7 +114,7 @@ func TestFarewellsAreBounded(t *testing.T) {
 			t.Errorf("%d are left after their time", n)
 		}
 		s.Close()
-		if s.farewells.add("token") {
+		if s.farewells.add(away) {
 			t.Error("a sign-out was taken after Close")
 		}
 	})

@@ -104,8 +104,7 @@ func New(o Options) (*Sessions, error) {
 	if o.Ended == nil {
 		o.Ended = func(string) {}
 	}
-	s := &Sessions{options: o, meters: newMeters()}
-	s.farewells = newFarewells(s.signOutLate)
+	s := &Sessions{options: o, meters: newMeters(), farewells: newFarewells()}
 	store := &observed{store: o.Store, name: storeName(o.Store), meters: s.meters, now: o.Now, log: o.Log}
 	s.records = &records{
 		store: store, keys: keys, now: o.Now, idle: o.Idle, log: o.Log,

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -140,16 +141,28 @@ func (s *Sessions) withdraw(fresh *Session) {
 }
 
 // forget removes what lies around an ended session: its places in the rosters
-// and, if it was the person's last, the tokens kept for the person.
+// and, if it was the person's last, the tokens kept for the person. With record
+// the session's own goes first. What the store does not take now is tried on.
 func (s *Sessions) forget(ctx context.Context, m member, record bool) {
-	if record {
-		if err := s.records.store.Delete(ctx, m.Key); err != nil {
-			s.complain(ctx, "withdraw session", err)
-			return
+	clean := func(ctx context.Context) error {
+		if record {
+			if err := s.records.store.Delete(ctx, m.Key); err != nil {
+				return fmt.Errorf("record: %w", err)
+			}
 		}
+		// A roster that still names the session would keep the tokens.
+		if err := s.rosters.leave(ctx, m); err != nil {
+			return fmt.Errorf("rosters: %w", err)
+		}
+		if err := s.dropTokens(ctx, m.Person); err != nil {
+			return fmt.Errorf("tokens: %w", err)
+		}
+		return nil
 	}
-	s.complain(ctx, "leave rosters", s.rosters.leave(ctx, m))
-	s.complain(ctx, "drop tokens", s.dropTokens(ctx, m.Person))
+	if err := clean(ctx); err != nil {
+		s.complain(ctx, "clear up after a session", err)
+		s.farewells.add(clean)
+	}
 }
 
 func (s *Sessions) complain(ctx context.Context, what string, err error) {
@@ -186,7 +199,7 @@ func (s *Sessions) SignOut(w http.ResponseWriter, r *http.Request) (identity.Acc
 	var errs error
 	for _, token := range s.brought(r) {
 		account, err := s.signOut(ctx, token)
-		if err != nil && !s.farewells.add(token) {
+		if err != nil && !s.farewells.add(func(ctx context.Context) error { return s.signOutLate(ctx, token) }) {
 			s.complain(ctx, "sign-out not tried again", err)
 		}
 		if account.ObjectID != "" {
