@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +42,11 @@ func (o *tokensOf) of(token string) *simulator.Person {
 // person's.
 func TestRaceTwoHundredPeople(t *testing.T) {
 	onStores(t, func(t *testing.T, at place) {
-		people := make([]*simulator.Person, 200)
+		crowded := 200
+		if at.redis == nil && os.Getenv("FAULTS") == "" {
+			crowded = 40 // the same code as on Redis, but for a store that has tests of its own
+		}
+		people := make([]*simulator.Person, crowded)
 		for i := range people {
 			people[i] = person(i)
 		}

@@ -57,7 +57,7 @@ var oddZones = []string{
 func changes(loc *time.Location, from, until int) []calendar.Date {
 	var all []calendar.Date
 	_, before := time.Date(from, 1, 1, 0, 0, 0, 0, loc).Zone()
-	for t := time.Date(from, 1, 1, 0, 0, 0, 0, loc); t.Year() < until; t = t.Add(2 * time.Hour) {
+	for t := time.Date(from, 1, 1, 0, 0, 0, 0, loc); t.Year() < until; t = t.Add(6 * time.Hour) {
 		if _, offset := t.Zone(); offset != before {
 			all = append(all, calendar.DateOf(t.Add(-time.Hour)))
 			before = offset
