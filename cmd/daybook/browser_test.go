@@ -95,8 +95,9 @@ type demo struct {
 	sim *simulator.Simulator
 }
 
-// newDemo serves the demo on a port of its own, as `daybook serve` wires it.
-func newDemo(t *testing.T) demo {
+// newDemo serves the demo on a port of its own, as `daybook serve` wires it,
+// behind whatever is wrapped around it.
+func newDemo(t *testing.T, wrap ...func(http.Handler) http.Handler) demo {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -120,6 +121,9 @@ func newDemo(t *testing.T) demo {
 	handler, err := site.Handler()
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, around := range wrap {
+		handler = around(handler)
 	}
 	served := &httptest.Server{Listener: listener, Config: &http.Server{Handler: handler}}
 	served.Start()
