@@ -14,8 +14,7 @@ import (
 	"time"
 )
 
-// A keyring holds the signing keys. The first is made when it is needed, since
-// making one takes longer than many a test.
+// A keyring holds the signing keys.
 type keyring struct {
 	now  func() time.Time
 	mu   sync.Mutex
@@ -28,6 +27,10 @@ type signingKey struct {
 	certificate []byte // DER
 }
 
+// firstKey is what the simulators of a process sign with before they rotate.
+// Making a key takes longer than many a test.
+var firstKey = sync.OnceValue(func() signingKey { return newSigningKey(time.Now()) })
+
 // RotateKeys signs from now on with a new key. The keys before it stay
 // published, so that tokens signed with them remain valid.
 func (s *Simulator) RotateKeys() {
@@ -35,7 +38,7 @@ func (s *Simulator) RotateKeys() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.keys) == 0 {
-		k.keys = append(k.keys, newSigningKey(k.now()))
+		k.keys = append(k.keys, firstKey())
 	}
 	k.keys = append(k.keys, newSigningKey(k.now()))
 }
@@ -44,7 +47,7 @@ func (k *keyring) current() signingKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.keys) == 0 {
-		k.keys = append(k.keys, newSigningKey(k.now()))
+		k.keys = append(k.keys, firstKey())
 	}
 	return k.keys[len(k.keys)-1]
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -186,9 +187,7 @@ func outlook(path string) bool {
 func (q *ask) base() string { return q.s.options.BackURL + "/v1.0" }
 
 // context is the @odata.context of a reply.
-func (q *ask) context(what string) json.RawMessage {
-	return raw(q.base() + "/$metadata#" + what)
-}
+func (q *ask) context(what string) string { return q.base() + "/$metadata#" + what }
 
 // user is how contexts name the mailbox.
 func (q *ask) user() string { return "users('" + q.person.ObjectID + "')" }
@@ -234,11 +233,15 @@ func raw(value any) json.RawMessage {
 	return text
 }
 
-// fields splits a wire struct into its properties.
+// fields splits a wire struct into its properties, as encoding/json names them.
 func fields(value any) object {
 	out := object{}
-	if err := json.Unmarshal(raw(value), &out); err != nil {
-		panic(err)
+	v := reflect.ValueOf(value)
+	for i := range v.NumField() {
+		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if option != "omitempty" || !v.Field(i).IsZero() {
+			out[name] = v.Field(i).Interface()
+		}
 	}
 	return out
 }

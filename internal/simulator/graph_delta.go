@@ -46,12 +46,12 @@ func (q *ask) delta() (any, error) {
 	for _, o := range all[min(t.Skip, len(all)):min(t.Skip+size, len(all))] {
 		values = append(values, q.slim(v, o, c))
 	}
-	reply := object{"@odata.context": q.context("Collection(event)"), "value": raw(values)}
+	reply := object{"@odata.context": q.context("Collection(event)"), "value": values}
 	if t.Skip += size; t.Skip < len(all) {
-		reply["@odata.nextLink"] = raw(q.link(url.Values{"$skiptoken": {t.String()}}))
+		reply["@odata.nextLink"] = q.link(url.Values{"$skiptoken": {t.String()}})
 	} else {
 		next := syncState{From: t.From, Until: t.Until, Since: t.Now}
-		reply["@odata.deltaLink"] = raw(q.link(url.Values{"$deltatoken": {next.String()}}))
+		reply["@odata.deltaLink"] = q.link(url.Values{"$deltatoken": {next.String()}})
 	}
 	return reply, nil
 }
@@ -86,13 +86,13 @@ const removed = "removed"
 
 func (q *ask) slim(v reader, o occurrence, c *calendar) object {
 	if o.kind == removed {
-		return object{"id": raw(o.item.key.id(o.date, v.immutable)), "@removed": raw(map[string]string{"reason": "deleted"})}
+		return object{"id": o.item.key.id(o.date, v.immutable), "@removed": map[string]string{"reason": "deleted"}}
 	}
 	all := q.basic(v.event(o, c))
 	if o.kind == "occurrence" {
 		all = query{names: []string{"@odata.etag", "seriesMasterId", "type", "id", "start", "end"}}.pick(all)
 	}
-	all["@odata.type"] = raw("#microsoft.graph.event")
+	all["@odata.type"] = "#microsoft.graph.event"
 	return all
 }
 

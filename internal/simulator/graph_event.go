@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"fmt"
 	"html"
 	"maps"
@@ -107,8 +106,9 @@ type (
 // never is how Graph writes an answer that was not given.
 const never = "0001-01-01T00:00:00Z"
 
-// object is one JSON object of a reply, ready for $select.
-type object map[string]json.RawMessage
+// object is one JSON object of a reply, ready for $select: its values are
+// encoded with the reply.
+type object map[string]any
 
 // event writes an occurrence as the reader's request asks for it.
 func (v reader) event(o occurrence, c *calendar) object {
@@ -189,10 +189,9 @@ func (v reader) detail(w *wireEvent, e *Event) {
 	if e.Subject != "" {
 		w.Subject = &e.Subject
 	}
-	text := plain(e.Body)
-	w.BodyPreview = cut(strings.Join(strings.Fields(text), " "), 255)
+	w.BodyPreview = cut(strings.Join(strings.Fields(e.text()), " "), 255)
 	if w.Body.Content = e.Body; v.text {
-		w.Body.Content = text
+		w.Body.Content = e.text()
 	}
 	for _, p := range e.Places {
 		w.Locations = append(w.Locations, p.wire())
@@ -223,12 +222,10 @@ func (w *wireEvent) hide() {
 // real replies have a uid and the occurrence's id beside the declared ones.
 func (v reader) open(w wireEvent, extra map[string]any, o occurrence) object {
 	out := fields(w)
-	for name, value := range extra {
-		out[name] = raw(value)
-	}
-	out["uid"] = raw(w.ICalUID)
+	maps.Copy(out, extra)
+	out["uid"] = w.ICalUID
 	if o.kind == "occurrence" || o.kind == "exception" {
-		out["occurrenceId"] = raw("OID." + o.item.key.id("", v.immutable) + "." + o.date)
+		out["occurrenceId"] = "OID." + o.item.key.id("", v.immutable) + "." + o.date
 	}
 	return out
 }

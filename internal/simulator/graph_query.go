@@ -207,9 +207,9 @@ func (q *ask) collection(context string, o query, values []object, next string) 
 	if values == nil {
 		values = []object{}
 	}
-	reply := object{"@odata.context": q.context(context), "value": raw(values)}
+	reply := object{"@odata.context": q.context(context), "value": values}
 	if next != "" {
-		reply["@odata.nextLink"] = raw(next)
+		reply["@odata.nextLink"] = next
 	}
 	return reply
 }

@@ -185,6 +185,7 @@ func (m *mailbox) put(e Event) (string, error) {
 	if _, known := zoneFor(e.Zone); e.Zone != "" && !known {
 		return "", fmt.Errorf("no zone %q", e.Zone)
 	}
+	e.text = sync.OnceValue(func() string { return plain(e.Body) })
 	m.diary.mu.Lock()
 	defer m.diary.mu.Unlock()
 	m.diary.version++

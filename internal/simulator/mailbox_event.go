@@ -45,6 +45,7 @@ type Event struct {
 	Categories []string
 	// Body is HTML; the preview and the text form are made from it.
 	Body        string
+	text        func() string // that form; set once the event is stored
 	Attachments bool
 	// Extra holds properties that the CSDL does not declare; event is an
 	// open type.
