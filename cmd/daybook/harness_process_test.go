@@ -52,7 +52,8 @@ func program(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Dir = t.TempDir() // no .env
-	cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir}, environ...)
+	// The race detector would have each process rest for a second at its end.
+	cmd.Env = append([]string{asProgram + "=1", "GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir}, environ...)
 	return cmd
 }
 
