@@ -85,7 +85,11 @@ func (b *tab) violations(only []string) {
 	}
 	// A target is not small because something floats over it at the moment, the
 	// headings where the page has scrolled to now or a note at its foot.
-	b.do(chromedp.Evaluate(`scrollTo(0, 0); document.querySelectorAll('.toast').forEach(e => e.style.position = 'static')`, nil))
+	float := func(position string) {
+		b.do(chromedp.Evaluate(`scrollTo(0, 0); document.querySelectorAll('.toast').forEach(e => e.style.position = '`+position+`')`, nil))
+	}
+	float("static")
+	defer float("")
 	violations := ask[[]string](b, `axe.run({runOnly: `+runOnly+`, resultTypes: ['violations'], elementRef: false})
 		.then(r => r.violations.map(v => v.id + ', ' + v.nodes.length + ' times, as at ' +
 			v.nodes.slice(0, 2).map(n => n.target + ': ' + n.failureSummary + '\n' + n.html.slice(0, 300)).join('\n')))`, awaited)

@@ -311,9 +311,14 @@ func (b *tab) clickOn(element string) {
 	b.Helper()
 	b.until(element + "?.checkVisibility()")
 	at := ask[[]float64](b, `(e => {
-		e.scrollIntoView({block: 'nearest', behavior: 'instant'});
-		const r = e.getClientRects()[0];
-		return [r.x + r.width / 2, r.y + r.height / 2];
+		let x, y;
+		for (const block of ['nearest', 'center']) { // at an edge something may float over it
+			e.scrollIntoView({block, behavior: 'instant'});
+			const r = e.getClientRects()[0];
+			[x, y] = [r.x + r.width / 2, r.y + r.height / 2];
+			if (e.contains(document.elementFromPoint(x, y))) break;
+		}
+		return [x, y];
 	})(`+element+`)`)
 	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }
@@ -348,10 +353,11 @@ const (
 	marcus = "marcus.reed@contoso.example"
 )
 
-// shoot keeps a picture of the whole page.
+// shoot keeps a picture of the whole page, from its top: what is sticky would
+// be seen in the middle of it.
 func (b *tab) shoot(name string) {
 	var picture []byte
-	err := chromedp.Run(b.ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
+	err := chromedp.Run(b.ctx, chromedp.Evaluate("scrollTo(0, 0)", nil), chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		picture, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).WithFromSurface(true).Do(ctx)
 		return err
 	}))

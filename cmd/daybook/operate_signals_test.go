@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"daybook/internal/config"
 	"daybook/internal/simulator"
 
 	"go.yaml.in/yaml/v4"
@@ -192,5 +194,21 @@ func TestAuditLines(t *testing.T) {
 	}
 	if len(count) != 4 {
 		t.Errorf("events %v, want also the revocation", count)
+	}
+}
+
+func TestLogNamesUnits(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	newLog(config.Log{}, &lines).Info("waited", "took", 1500*time.Millisecond)
+	var line struct {
+		Time time.Time
+		Took string
+	}
+	if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	if _, offset := line.Time.Zone(); offset != 0 || line.Took != "1.5s" {
+		t.Errorf("logged %s, want a time in UTC and 1.5s", lines.String())
 	}
 }

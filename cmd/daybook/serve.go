@@ -164,11 +164,15 @@ func adminHandler(registry *prometheus.Registry) http.Handler {
 }
 
 // newLog writes text to a terminal and JSON elsewhere, unless told otherwise.
-// JSON times are in UTC, so that lines of several servers sort.
+// JSON times are in UTC, so that lines of several servers sort, and durations
+// name their unit.
 func newLog(c config.Log, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: slog.Level(c.Level), ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && a.Key == slog.TimeKey {
+		switch {
+		case len(groups) == 0 && a.Key == slog.TimeKey:
 			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		case a.Value.Kind() == slog.KindDuration:
+			a.Value = slog.StringValue(a.Value.Duration().String())
 		}
 		return a
 	}}
