@@ -164,24 +164,55 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestLastMoments: while Microsoft is away, a token that still lives is used.
+// TestLastMoments: while a token still works, whatever is in the way of a new
+// one costs a moment, and nothing else. Only what ends its use does.
 func TestLastMoments(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		i := newIDP()
-		p, a, s := ready(t, i)
-		s.age(2 * time.Minute)
-		i.set(func() {
-			i.token = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true }
+	answer := func(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			refuse(w, status, map[string]any{"error": code})
+			return true
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		token func(http.ResponseWriter, *http.Request) bool
+		lock  bool // fails
+		ends  bool
+	}{
+		{"Microsoft is down", answer(503, "temporarily_unavailable"), false, false},
+		{"Microsoft hangs", slowly(20 * time.Second), false, false},
+		{"the app's secret is wrong", answer(401, "invalid_client"), false, false},
+		{"the store fails", nil, true, false},
+		{"access is withdrawn", answer(400, "invalid_grant"), false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := newIDP()
+				p, a, s := ready(t, i)
+				defer p.Close()
+				s.age(2 * time.Minute)
+				i.set(func() { i.token = tt.token })
+				cache := failingStore{store: s, lock: tt.lock}
+				began := time.Now()
+				token, err := p.Token(t.Context(), a, cache, TokenOptions{})
+				if tt.ends {
+					if problem(err) != SignIn {
+						t.Errorf("Token() = %q, %v, want SignIn", token, err)
+					}
+					return
+				}
+				if took := time.Since(began); err != nil || token == "" || took > lastPatience {
+					t.Errorf("Token() = %q, %v after %v, want the old one at once", token, err, took)
+				}
+				time.Sleep(100 * time.Second)
+				s.age(20 * time.Second)
+				if token, err := p.Token(t.Context(), a, cache, TokenOptions{}); err == nil {
+					t.Errorf("Token() = %q with twenty seconds to live, want an error", token)
+				}
+			})
 		})
-		if token, err := p.Token(t.Context(), a, s, TokenOptions{}); err != nil || token == "" {
-			t.Errorf("Token() = %q, %v, want the old one", token, err)
-		}
-		time.Sleep(100 * time.Second)
-		if token, err := p.Token(t.Context(), a, s, TokenOptions{}); problem(err) != Unavailable {
-			t.Errorf("Token() = %q, %v, want Unavailable", token, err)
-		}
-	})
+	}
 }
 
 // TestAnotherWriterCame: Microsoft refuses the refresh token, and meanwhile the

@@ -147,9 +147,9 @@ func keepsFor(e *Error) time.Duration {
 	return refusalKept
 }
 
-// sharedRefresh waits for a refresh that serves a, starting it if there is
-// none. tokens is the record as the caller saw it.
-func (p *Provider) sharedRefresh(ctx context.Context, a ask, tokens []byte) (token, how string, err error) {
+// sharedRefresh waits as long as patience for a refresh that serves a, starting
+// it if there is none. tokens is the record as the caller saw it.
+func (p *Provider) sharedRefresh(ctx context.Context, a ask, tokens []byte, patience time.Duration) (token, how string, err error) {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {

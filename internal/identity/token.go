@@ -17,8 +17,10 @@ const (
 	// fullLife is what an access token has left, at least, to be handed out.
 	fullLife = 5 * time.Minute
 	// lastMoments is what an access token must have left to be handed out when
-	// Microsoft cannot be reached for a new one.
+	// there is no new one.
 	lastMoments = 30 * time.Second
+	// lastPatience is how long a Token call waits that has such a token.
+	lastPatience = time.Second
 )
 
 // TokenOptions say more about the access token that is wanted.
@@ -43,13 +45,13 @@ type ask struct {
 }
 
 // Token returns an access token for Microsoft Graph with at least five minutes
-// to live, or less when Microsoft cannot be reached for a new one.
+// to live, or less when a new one cannot be had soon.
 //
 // A token in the cache costs one cache.Load and nothing else. Otherwise one
 // refresh is made for all who ask in this process ([Cache.Key]), under
 // cache.Lock for all processes, and stored before it is handed out; it ends and
 // is stored also when every caller has gone away. A caller waits until ctx ends
-// or ten seconds, whichever is first.
+// or ten seconds, whichever is first; one second while the kept token still works.
 //
 // Errors: an [*Error], after which the tokens are gone from the cache if
 // Microsoft said that they are dead; the cache's own errors as they are; the
@@ -81,16 +83,29 @@ func (p *Provider) token(ctx context.Context, account Account, cache Cache, opt 
 		}
 		return token, "hit", nil
 	}
-	token, how, err = p.sharedRefresh(ctx, a, tokens)
-	var e *Error
-	if errors.As(err, &e) && e.Problem == Unavailable {
-		if s, damaged := takeApart(tokens); damaged == nil {
-			if last := s.good(a.home.HomeAccountID, a.scopes, a.refused, lastMoments); last != "" {
-				return last, "hit", nil
-			}
-		}
+	last := ""
+	if s, damaged := takeApart(tokens); damaged == nil {
+		last = s.good(a.home.HomeAccountID, a.scopes, a.refused, lastMoments)
+	}
+	if last == "" {
+		return p.sharedRefresh(ctx, a, tokens, patience)
+	}
+	token, how, err = p.sharedRefresh(ctx, a, tokens, lastPatience)
+	if err != nil && !final(err) {
+		return last, "hit", nil
 	}
 	return token, how, err
+}
+
+// final tells an error after which a token that still works must not be used
+// from one that is only in the way of a new one: Microsoft, the store or the
+// app's own credential.
+func final(err error) bool {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Problem != Unavailable && e.Problem != Misconfigured
+	}
+	return errors.Is(err, ErrEnded) || errors.Is(err, context.Canceled)
 }
 
 // held asks MSAL for what the record answers without the network. due says that

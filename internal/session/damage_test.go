@@ -158,6 +158,45 @@ func TestRotateSecrets(t *testing.T) {
 	})
 }
 
+// While secrets are rotated over several instances, each step leaves all of
+// them able to read what the others write: no session is lost, and an end on
+// one reaches those that began on another.
+func TestRotateSecretsInstanceByInstance(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, b backend) {
+		with := func(secrets string) *Sessions {
+			return newSessions(t, b.store, func(o *Options) {
+				o.Secrets, o.Tokens = nil, b.again()
+				for i := range len(secrets) {
+					o.Secrets = append(o.Secrets, secretOf(secrets[i]))
+				}
+			})
+		}
+		for _, step := range [][2]string{{"a", "ab"}, {"ab", "ba"}, {"ba", "b"}} {
+			one, other := with(step[0]), with(step[1])
+			browsers := []*testBrowser{mustSignIn(t, one, "anna"), mustSignIn(t, other, "anna")}
+			if step[1] == "b" { // one lifetime after the step before nothing else is left
+				browsers = browsers[1:]
+				one.EndPerson(t.Context(), account("anna").Key())
+				browsers[0] = mustSignIn(t, other, "anna")
+			}
+			for _, b := range browsers {
+				for _, s := range []*Sessions{one, other} {
+					if err := b.mustOpen(t, s).Tokens().Update(t.Context(), appendTo("x")); err != nil {
+						t.Errorf("%v: Update = %v", step, err)
+					}
+				}
+			}
+			if n, err := other.EndByMicrosoft(t.Context(), "sid-anna"); n != len(browsers) || err != nil {
+				t.Errorf("%v: EndByMicrosoft = %d, %v; want %d", step, n, err, len(browsers))
+			}
+			if left := keysOf(t, b.store, ""); left != "0 " {
+				t.Errorf("%v: left over: %s", step, left)
+			}
+		}
+	})
+}
+
 // E9: an instance with a wrong secret harms nobody's records.
 func TestForeignSecret(t *testing.T) {
 	t.Parallel()

@@ -13,16 +13,17 @@ type errands struct {
 	wg      sync.WaitGroup
 }
 
-// maxErrands is how many run at once; more are dropped, because each will come
-// up again with a later request.
+// maxErrands is how many run at once. Most of them will come up again with a
+// later request.
 const maxErrands = 64
 
-// run starts job with a context of its own, unless too many are running.
-func (e *errands) run(job func(ctx context.Context)) {
+// run starts job with a context of its own, unless too many are running, and
+// reports whether it does.
+func (e *errands) run(job func(ctx context.Context)) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || e.running >= maxErrands {
-		return
+		return false
 	}
 	e.running++
 	e.wg.Go(func() {
@@ -33,6 +34,7 @@ func (e *errands) run(job func(ctx context.Context)) {
 		e.running--
 		e.mu.Unlock()
 	})
+	return true
 }
 
 func (e *errands) close() {

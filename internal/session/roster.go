@@ -198,7 +198,7 @@ func (x *rosters) leave(ctx context.Context, m member) error {
 }
 
 // end ends the sessions of a roster that pick chooses, and returns them. When
-// it fails, what is marked stays so, and the next end or sign-in goes on.
+// it fails, what is marked stays so, and the next end goes on.
 func (x *rosters) end(ctx context.Context, kind, subject string, pick func(member) bool) ([]member, error) {
 	var ending []member
 	err := x.change(ctx, kind, subject, func(r *roster) (changed bool) {
@@ -208,12 +208,13 @@ func (x *rosters) end(ctx context.Context, kind, subject string, pick func(membe
 	if err != nil {
 		return nil, err
 	}
-	return ending, x.finish(ctx, ending)
+	return ending, x.finish(ctx, kind, ending)
 }
 
 // finish deletes the records of sessions that are marked and lets them leave
-// their rosters.
-func (x *rosters) finish(ctx context.Context, ending []member) error {
+// their rosters, last the one of the kind in which they are marked: what does
+// not get there is found again.
+func (x *rosters) finish(ctx context.Context, kind string, ending []member) error {
 	for _, m := range ending {
 		if err := x.vault.store.Delete(ctx, m.Key); err != nil {
 			return err
@@ -228,9 +229,14 @@ func (x *rosters) finish(ctx context.Context, ending []member) error {
 			keys[at] = append(keys[at], m.Key)
 		}
 	}
-	for at, keys := range keys {
-		if err := x.change(ctx, at.kind, at.subject, func(r *roster) bool { return r.drop(keys...) }); err != nil {
-			return err
+	for _, last := range []bool{false, true} {
+		for at, keys := range keys {
+			if (at.kind == kind) != last {
+				continue
+			}
+			if err := x.change(ctx, at.kind, at.subject, func(r *roster) bool { return r.drop(keys...) }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -261,7 +267,7 @@ func (x *rosters) prune(ctx context.Context, kind, subject string) ([]member, er
 	if len(gone) > 0 {
 		err = x.change(ctx, kind, subject, func(r *roster) bool { return r.drop(gone...) })
 	}
-	return live, errors.Join(err, x.finish(ctx, ending))
+	return live, errors.Join(err, x.finish(ctx, kind, ending))
 }
 
 // note notes that a session is in use, and enters it again should its roster

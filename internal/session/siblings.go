@@ -55,39 +55,61 @@ func (s *Session) Siblings(ctx context.Context) ([]Sibling, error) {
 // be somebody else's. Like all that ends sessions from elsewhere, it goes on
 // when ctx is cancelled: what was begun must not depend on who waits for it.
 func (s *Session) Revoke(ctx context.Context, id string) (found bool, err error) {
+	ctx, cancel := apart(ctx)
+	defer cancel()
 	_, err = s.all.end(ctx, ofPerson, s.account.Key(), func(m member) bool {
 		mine := handle(m.Key) == id
 		found = found || mine
 		return mine
-	})
+	}, s.all.dropTokensSurely)
 	return found, err
 }
 
 // RevokeOthers ends all other sessions of this person and returns how many.
 func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
+	ctx, cancel := apart(ctx)
+	defer cancel()
 	mine := recordKey(s.token)
-	return s.all.end(ctx, ofPerson, s.account.Key(), func(m member) bool { return m.Key != mine })
+	return s.all.end(ctx, ofPerson, s.account.Key(), func(m member) bool { return m.Key != mine }, s.all.dropTokensSurely)
 }
 
 // EndByMicrosoft ends the sessions that Microsoft knows by sid, as its
 // front-channel logout asks for, and returns how many. An unknown sid is none.
+// Microsoft does not ask twice: after an error this goes on for five minutes
+// while the process lives.
 func (s *Sessions) EndByMicrosoft(ctx context.Context, sid string) (int, error) {
 	if sid == "" || len(sid) > 256 {
 		return 0, nil
 	}
-	return s.end(ctx, ofSID, sid, func(member) bool { return true })
+	ctx, cancel := apart(ctx)
+	defer cancel()
+	end := func(ctx context.Context) (int, error) {
+		return s.end(ctx, ofSID, sid, func(member) bool { return true }, s.dropTokensSurely)
+	}
+	ended, err := end(ctx)
+	if err != nil && !s.farewells.add(func(ctx context.Context) error { _, err := end(ctx); return err }) {
+		s.complain(ctx, "sign-out by Microsoft not tried again", err)
+	}
+	return ended, err
 }
 
 // EndPerson ends all sessions of the person with the given key
 // (identity.Account.Key) and returns how many. When it returns nil, no session
 // that began before the call works any more, in any process.
 func (s *Sessions) EndPerson(ctx context.Context, key string) (int, error) {
-	return s.end(ctx, ofPerson, key, func(member) bool { return true })
+	ctx, cancel := apart(ctx)
+	defer cancel()
+	return s.end(ctx, ofPerson, key, func(member) bool { return true }, s.dropTokens)
 }
 
-func (s *Sessions) end(ctx context.Context, kind, subject string, pick func(member) bool) (int, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endBudget)
-	defer cancel()
+// apart is a context for what must not depend on who waits for it.
+func apart(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), endBudget)
+}
+
+// end ends the sessions of a roster that pick chooses, and drops the tokens of
+// people who have none left.
+func (s *Sessions) end(ctx context.Context, kind, subject string, pick func(member) bool, drop func(ctx context.Context, person string) error) (int, error) {
 	ended, err := s.rosters.end(ctx, kind, subject, pick)
 	if err != nil {
 		return 0, err
@@ -100,7 +122,7 @@ func (s *Sessions) end(ctx context.Context, kind, subject string, pick func(memb
 		persons[subject] = true
 	}
 	for person := range persons {
-		err = errors.Join(err, s.dropTokens(ctx, person))
+		err = errors.Join(err, drop(ctx, person))
 	}
 	return len(ended), err
 }

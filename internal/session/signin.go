@@ -75,7 +75,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, in identity.Si
 			return err
 		}
 		s.options.Ended(session.account.Key())
-		s.errands.run(func(ctx context.Context) { s.forget(ctx, session.member(), false) })
+		s.forgetSoon(session.member(), false)
 	}
 	s.writeCookie(w, fresh.data, fresh.token, fresh.Until())
 	return nil
@@ -128,7 +128,7 @@ func (s *Sessions) begin(ctx context.Context, in identity.SignedIn, browser stri
 		return nil, err
 	}
 	if len(crowded) > 0 {
-		s.errands.run(func(ctx context.Context) { s.complain(ctx, "end oldest sessions", s.rosters.finish(ctx, crowded)) })
+		s.errands.run(func(ctx context.Context) { s.complain(ctx, "end oldest sessions", s.rosters.finish(ctx, ofPerson, crowded)) })
 	}
 	s.rosters.seen.first(m.Key, now)
 	return fresh, nil
@@ -136,15 +136,24 @@ func (s *Sessions) begin(ctx context.Context, in identity.SignedIn, browser stri
 
 // withdraw takes back a session whose cookie was never sent. Nobody waits for
 // it, since the store that made it necessary may take its time.
-func (s *Sessions) withdraw(fresh *Session) {
-	s.errands.run(func(ctx context.Context) { s.forget(ctx, fresh.member(), true) })
+func (s *Sessions) withdraw(fresh *Session) { s.forgetSoon(fresh.member(), true) }
+
+// forgetSoon does what forget does, and nobody waits for it.
+func (s *Sessions) forgetSoon(m member, record bool) {
+	if !s.errands.run(func(ctx context.Context) { s.forget(ctx, m, record) }) {
+		s.farewells.add(s.cleaning(m, record))
+	}
 }
 
 // forget removes what lies around an ended session: its places in the rosters
 // and, if it was the person's last, the tokens kept for the person. With record
 // the session's own goes first. What the store does not take now is tried on.
 func (s *Sessions) forget(ctx context.Context, m member, record bool) {
-	clean := func(ctx context.Context) error {
+	_ = s.surely(ctx, "clear up after a session", s.cleaning(m, record)) // it has said so
+}
+
+func (s *Sessions) cleaning(m member, record bool) func(context.Context) error {
+	return func(ctx context.Context) error {
 		if record {
 			if err := s.records.store.Delete(ctx, m.Key); err != nil {
 				return fmt.Errorf("record: %w", err)
@@ -159,10 +168,17 @@ func (s *Sessions) forget(ctx context.Context, m member, record bool) {
 		}
 		return nil
 	}
-	if err := clean(ctx); err != nil {
-		s.complain(ctx, "clear up after a session", err)
-		s.farewells.add(clean)
+}
+
+// surely does job, which ends something, at once or, where the store fails,
+// later. The error is that of a job that will not be tried on.
+func (s *Sessions) surely(ctx context.Context, what string, job func(context.Context) error) error {
+	err := job(ctx)
+	s.complain(ctx, what, err)
+	if err == nil || s.farewells.add(job) {
+		return nil
 	}
+	return err
 }
 
 func (s *Sessions) complain(ctx context.Context, what string, err error) {

@@ -170,7 +170,7 @@ func (c personTokens) Update(ctx context.Context, change func([]byte) ([]byte, e
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.live(ctx); err != nil {
-		return err
+		return c.ended(ctx, err)
 	}
 	var stored []byte
 	err := c.all.tokens.update(ctx, ofTokens, c.account.Key(),
@@ -187,19 +187,22 @@ func (c personTokens) Update(ctx context.Context, change func([]byte) ([]byte, e
 	if err != nil {
 		// A sign-out takes the tokens away, and change may fail for lack of them.
 		if e := c.live(ctx); errors.Is(e, ErrEnded) {
-			return e
+			return c.ended(ctx, e)
 		}
 		return err
 	}
 	c.Session.tokens = stored
-	// A sign-out may have come between: then what was written is nobody's.
-	if err := c.live(ctx); err != nil {
-		if errors.Is(err, ErrEnded) {
-			err = errors.Join(err, c.all.dropTokens(ctx, c.account.Key()))
-		}
-		return err
+	return c.ended(ctx, c.live(ctx))
+}
+
+// ended returns err. If that is the session's end, a sign-out may have come
+// between the look at the session and the write, this one's or that of an
+// attempt before it whose answer was lost: then what was written is nobody's.
+func (c personTokens) ended(ctx context.Context, err error) error {
+	if errors.Is(err, ErrEnded) {
+		err = errors.Join(err, c.all.dropTokensSurely(ctx, c.account.Key()))
 	}
-	return nil
+	return err
 }
 
 // Lock takes the lock of every name, so that processes which share a secret
@@ -248,4 +251,9 @@ func (s *Sessions) dropTokens(ctx context.Context, person string) error {
 		return err
 	}
 	return nil
+}
+
+// dropTokensSurely is dropTokens, tried on in the background where it fails.
+func (s *Sessions) dropTokensSurely(ctx context.Context, person string) error {
+	return s.surely(ctx, "drop the tokens of a person", func(ctx context.Context) error { return s.dropTokens(ctx, person) })
 }
