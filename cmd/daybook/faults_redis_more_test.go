@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +122,29 @@ func TestFaultRedisSlow(t *testing.T) {
 				t.Errorf("%d refreshes because Redis was slow", n)
 			}
 		})
+	}
+}
+
+// With sessions in files, where one is signed in is seen and ended also while
+// Redis, which has the tokens, is away.
+func TestFaultTokenStoreAway(t *testing.T) {
+	t.Parallel()
+	at := tokensInRedis(t)
+	m := newStage(t, nowhere)
+	site := m.inside(nil, at.settings...)
+	b, other := m.visitor().on(site.addr), m.visitor().on(site.addr)
+	b.enter(m.people[0], "/profile")
+	other.enter(m.people[0], "/profile")
+	at.redis.kill()
+
+	page := b.get("/sessions")
+	status(t, "where one is signed in", page, http.StatusOK)
+	if !strings.Contains(page.body, "What this session holds cannot be read at the moment.") {
+		t.Errorf("nothing is said of the tokens: %s", page.body)
+	}
+	status(t, "end of the other session", b.must(http.MethodPost, "/sessions/revoke-others", url.Values{}), http.StatusSeeOther)
+	if r := other.get("/sessions"); r.status != http.StatusSeeOther {
+		t.Errorf("the other session goes on: %v", r)
 	}
 }
 

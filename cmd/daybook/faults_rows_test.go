@@ -11,7 +11,7 @@ import (
 // begin with TestFault are run, and print what they find, by `make faults`; the
 // others are at home in the packages that they are about.
 var faultRows = []struct{ fault, tests string }{
-	{"Redis gone", "TestFaultRedis TestRedisGoneAndBack TestRedisDeadIdleConnections"},
+	{"Redis gone", "TestFaultRedis TestRedisGoneAndBack TestRedisDeadIdleConnections TestFaultTokenStoreAway"},
 	{"Redis hung", "TestFaultRedis TestFaultRedisHungCrowd TestRedisHung"},
 	{"Redis slow", "TestFaultRedisSlow TestFaultRedisSlowRefresh"},
 	{"Redis refuses the password or the user", "TestFaultRedis TestCheckRedis"},
@@ -45,7 +45,7 @@ var faultRows = []struct{ fault, tests string }{
 	{"too many files", "TestFaultTooManyFiles TestDirWithoutDescriptors"},
 	{"memory", "TestFaultSoak TestFaultMemoryLimit TestNothingPilesUp TestPeopleAreBounded TestVerdictsBounded"},
 	{"two versions on one store", "TestFaultTwoVersions TestGoldenRecords"},
-	{"secrets are changed, or wrong", "TestFaultSessionSecretRotated TestRotation TestRotateSecrets"},
+	{"secrets are changed, or wrong", "TestFaultSessionSecretRotated TestRotation TestRotateSecrets TestRotateSecretsInstanceByInstance"},
 }
 
 // Every fault has its tests, and every test of `make faults` its fault.

@@ -15,6 +15,8 @@ var germanNotices = map[string]string{
 	"Please go back and try again.":                                                 "Bitte gehen Sie zurück und versuchen Sie es noch einmal.",
 	"This is no date.":                                                              "Das ist kein Datum.",
 	"Dates are written like 2026-12-24.":                                            "Ein Datum schreibt man wie 2026-12-24.",
+	"These working hours end before they begin.":                                    "Diese Arbeitszeit endet, bevor sie beginnt.",
+	"Please go back and choose others.":                                             "Bitte gehen Sie zurück und wählen Sie andere.",
 	"This time zone is unknown.":                                                    "Diese Zeitzone ist nicht bekannt.",
 	"Time zones are written like Europe/Berlin.":                                    "Zeitzonen werden so geschrieben: Europe/Berlin.",
 	"These are too many words.":                                                     "Das sind zu viele Wörter.",

@@ -24,9 +24,8 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 
 // begin sends the browser to Microsoft and lets it remember why.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, want identity.Request) error {
-	if !s.signIns.allow(s.site.client(r)) {
-		return problem{Status: http.StatusTooManyRequests, Title: "Too many sign-ins from your network.",
-			Text: "Please wait a minute and try again.", RetryAfter: time.Minute}
+	if err := s.unhurried(r); err != nil {
+		return err
 	}
 	redirect, attempt, err := s.Identity.Begin(r.Context(), want)
 	if err != nil {
@@ -39,6 +38,15 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, want identity.Req
 	// section 4.12).
 	http.Redirect(w, r, redirect, http.StatusSeeOther)
 	return nil
+}
+
+// unhurried refuses an address that asks for too much.
+func (s *Server) unhurried(r *http.Request) error {
+	if s.signIns.allow(s.site.client(r)) {
+		return nil
+	}
+	return problem{Status: http.StatusTooManyRequests, Title: "Too many sign-ins from your network.",
+		Text: "Please wait a minute and try again.", RetryAfter: time.Minute}
 }
 
 // callback handles GET /auth/callback: the browser is back from Microsoft.
@@ -145,6 +153,9 @@ func (s *Server) frontchannelLogout(w http.ResponseWriter, r *http.Request) erro
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self' "+s.Identity.FormAction())
 	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	if err := s.unhurried(r); err != nil {
+		return err
+	}
 	sid := r.URL.Query().Get("sid")
 	if len(sid) > 0 && len(sid) <= 128 {
 		ended, err := s.Sessions.EndByMicrosoft(r.Context(), sid)

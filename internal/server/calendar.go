@@ -31,7 +31,8 @@ type calendarPage struct {
 type turning struct {
 	Heading, Week         string
 	Prev, Next, TodayHref string
-	Here                  string // this page, to come back to after a form
+	Here                  string     // this page, to come back to after a form
+	Kept                  url.Values // what of it a form has to send again
 	Date                  string
 	Narrow                string // where narrow screens go at first, if not here
 	Views                 []viewLink
@@ -149,8 +150,7 @@ func askFrom(q url.Values) (ask, error) {
 	return a, nil
 }
 
-// path is the address of a view that keeps what was asked for.
-func (a ask) path(kind calendar.View, date calendar.Date) string {
+func (a ask) values() url.Values {
 	q := url.Values{}
 	if a.zone != "" {
 		q.Set("tz", a.zone)
@@ -158,6 +158,12 @@ func (a ask) path(kind calendar.View, date calendar.Date) string {
 	if a.all {
 		q.Set("hours", "all")
 	}
+	return q
+}
+
+// path is the address of a view that keeps what was asked for.
+func (a ask) path(kind calendar.View, date calendar.Date) string {
+	q := a.values()
 	path := "/calendar/" + string(kind) + "/" + date.String()
 	if len(q) > 0 {
 		path += "?" + q.Encode()

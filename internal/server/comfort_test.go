@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -79,10 +80,65 @@ func TestGoToDate(t *testing.T) {
 	if to := b.get(t, form+"?date=2027-12-24").Header.Get("Location"); to != "/calendar/month/2027-12-24" {
 		t.Errorf("a date leads to %q", to)
 	}
+	elsewhere := b.get(t, "/calendar/week/2026-07-01?hours=all&tz=Asia%2FTokyo").page(t)
+	kept := elsewhere.Find("form.goto input[type=hidden]").Map(func(_ int, s *goquery.Selection) string { return s.AttrOr("name", "") + "=" + s.AttrOr("value", "") })
+	if want := []string{"hours=all", "tz=Asia/Tokyo"}; !slices.Equal(kept, want) {
+		t.Errorf("with the date goes %q, want %q", kept, want)
+	}
 	for _, wrong := range []string{"tomorrow", "2026-02-30", "0001-01-01"} {
 		if got := b.get(t, form+"?date="+wrong); got.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d, want 400", wrong, got.StatusCode)
 		}
+	}
+}
+
+// What goes on for days says so on each of them, in a list as in a grid on a
+// narrow screen, and a search finds it once.
+func TestEventsOfSeveralDays(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	priya := s.people[3] // whose calendar is empty
+	at := func(day, hour int) time.Time { return time.Date(2026, 7, day, hour, 0, 0, 0, time.UTC) }
+	for _, e := range []simulator.Event{
+		{Subject: "Data centre move", Zone: "UTC", Start: at(7, 20), End: at(10, 0)},
+		{Subject: "On call move", Zone: "UTC", Start: at(8, 22), End: at(9, 6)},
+		{Subject: "Move fair", AllDay: true, Start: at(8, 0), End: at(10, 0)},
+	} {
+		if _, err := s.sim.Put(priya, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := s.browser("en-GB")
+	b.signIn(t, priya)
+	b.post(t, "/settings", url.Values{"tz": {"UTC"}})
+	whens := func(page *goquery.Document, of string) []string {
+		return textsOf(page.Find(`.ev:contains("` + of + `") .when`))
+	}
+	agenda := b.get(t, "/calendar/agenda/2026-07-06").page(t)
+	for of, want := range map[string][]string{
+		"Data centre": {"from 20:00", "All day", "All day"},
+		"On call":     {"22:00 – 06:00", "until 06:00"},
+		"fair":        {"All day", "All day"},
+	} {
+		if got := whens(agenda, of); !slices.Equal(got, want) {
+			t.Errorf("the agenda says of %q %q, want %q", of, got, want)
+		}
+	}
+	week := b.get(t, "/calendar/week/2026-07-06").page(t)
+	for of, want := range map[string][]string{
+		"Data centre": slices.Repeat([]string{"7 Jul 2026, 20:00 – 10 Jul 2026, 00:00"}, 3),
+		"fair":        slices.Repeat([]string{"8 – 9 July 2026"}, 2),
+	} {
+		if got := whens(week, of); !slices.Equal(got, want) {
+			t.Errorf("the week says of %q %q, want %q", of, got, want)
+		}
+	}
+	if events, again := week.Find(".h-event").Length(), week.Find(".again:not(.h-event) a:not(.u-url)").Length(); events != 3 || again != 3 {
+		t.Errorf("%d events, of which %d times one goes on; want 3 and 3", events, again)
+	}
+	found := b.get(t, "/calendar/search?q=move").page(t)
+	if got := found.Find(".ev").Length(); got != 3 {
+		t.Errorf("three events are found in %d places", got)
 	}
 }
 

@@ -132,7 +132,37 @@ func (d *drawing) item(p calendar.Piece, classes ...string) item {
 	if p.ContinuesAfter {
 		i.Class += " cont-after"
 	}
+	switch end := e.When.End.In(d.loc); {
+	case e.When.AllDay:
+	case p.ContinuesBefore && (p.ContinuesAfter || end.Hour() == 0 && end.Minute() == 0):
+		i.When.From, i.When.Till = d.T("All day"), ""
+	case p.ContinuesBefore:
+		i.When.From, i.When.Till = d.T("until %s", d.Clock(end, d.h12)), ""
+	case p.ContinuesAfter && !overnight(e.When, d.loc):
+		i.When.From, i.When.Till = d.T("from %s", i.When.From), ""
+	}
 	return i
+}
+
+// whole writes when all of an event of several days is.
+func (d *drawing) whole(e *calendar.Event) span {
+	s := timeOf(d.Locale, e.When, d.loc, d.h12)
+	first, last := e.When.Days(d.loc)
+	switch {
+	case first == last || overnight(e.When, d.loc):
+	case e.When.AllDay:
+		s.From = d.Locale.Range(first.UTC(), last.UTC())
+	default:
+		s.From = d.Locale.Date(first.UTC(), locale.Medium) + ", " + s.From
+		s.Till = d.Locale.Date(e.When.End.In(d.loc), locale.Medium) + ", " + s.Till
+	}
+	return s
+}
+
+// overnight tells an event of one night, of which everybody says when it ends.
+func overnight(when calendar.When, loc *time.Location) bool {
+	first, last := when.Days(loc)
+	return !when.AllDay && last == first.AddDays(1) && when.End.Sub(when.Start) < 24*time.Hour
 }
 
 // soon is how long before it begins a meeting can be joined from the calendar.
@@ -237,7 +267,7 @@ func (d *drawing) together(days []dayView) []dayView {
 
 // turning says where one is and how one gets on.
 func (d *drawing) turning(kind calendar.View, date calendar.Date, days []calendar.Date, a ask) turning {
-	t := turning{Here: a.path(kind, date), Date: date.String(), TodayHref: a.path(kind, d.today()), Prev: a.path(kind, date), Next: a.path(kind, date)}
+	t := turning{Here: a.path(kind, date), Kept: a.values(), Date: date.String(), TodayHref: a.path(kind, d.today()), Prev: a.path(kind, date), Next: a.path(kind, date)}
 	if to, ok := calendar.Prev(kind, date); ok {
 		t.Prev = a.path(kind, to)
 	}

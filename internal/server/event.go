@@ -81,8 +81,12 @@ func (s *Server) eventPage(v *visitor, home graph.Home, d graph.Detail, a ask) e
 	l, loc, h12 := v.locale, s.zone(v, home), v.hour12(home)
 	e := d.Event
 	first, _ := e.When.Days(loc)
+	title := nameOf(l, e)
+	if e.State.Sensitivity != "" && e.State.Sensitivity != "normal" {
+		title = l.T("Private event") // titles are seen over shoulders, in tabs and histories
+	}
 	page := eventPage{
-		layout:    s.layout(v, "calendar", nameOf(l, e)),
+		layout:    s.layout(v, "calendar", title),
 		Name:      nameOf(l, e),
 		Color:     calendarOf(home.Calendars, e.CalendarID).Color,
 		Cancelled: e.State.Cancelled,
@@ -210,6 +214,7 @@ func states(l *locale.Locale, e calendar.Event) []string {
 	add(st.Sensitivity == "private" || st.Sensitivity == "confidential" || st.Sensitivity == "personal", "private")
 	add(st.IsOnline || e.JoinURL != "", "online")
 	add(st.Importance == "high", "important")
+	add(e.State.HasAttachments, "with attachments")
 	return words
 }
 

@@ -121,8 +121,9 @@ func (d *drawing) blocks(day calendar.DayGrid, days int) []item {
 	return items
 }
 
-// bars describes the events of whole days that begin in a column. What is in a
-// lane that there is no room for is folded into the last one.
+// bars describes the events of whole days that begin in a column, and once more
+// those that go on in it, which only a list of days shows. What is in a lane
+// that there is no room for is folded into the last one.
 func (d *drawing) bars(all []calendar.Bar, column, lanes int) []item {
 	last := lanes - 1
 	if !slices.ContainsFunc(all, func(b calendar.Bar) bool { return b.Lane > last }) {
@@ -132,6 +133,12 @@ func (d *drawing) bars(all []calendar.Bar, column, lanes int) []item {
 	more := item{Class: fmt.Sprintf("lane%d", last)}
 	for _, b := range all {
 		switch {
+		case b.Column < column && column < b.Column+b.Span:
+			p := b.Piece
+			p.First = false
+			i := d.item(p, "days again")
+			i.When = d.whole(b.Event)
+			items = append(items, i)
 		case b.Column != column:
 		case b.Lane < last:
 			items = append(items, d.bar(b))
@@ -153,9 +160,7 @@ func (d *drawing) bar(b calendar.Bar) item {
 	if b.Span > 1 {
 		i.Class += fmt.Sprintf(" span%d", b.Span)
 	}
-	if first, last := b.Event.When.Days(d.loc); first != last && b.Event.When.AllDay {
-		i.When.From = d.Locale.Range(first.UTC(), last.UTC())
-	}
+	i.When = d.whole(b.Event)
 	return i
 }
 

@@ -35,7 +35,9 @@ func icalendar(d graph.Detail, now time.Time) ([]byte, error) {
 		v.SetAllDayEndAt(e.When.Until.UTC())
 	} else {
 		v.SetStartAt(e.When.Start.UTC())
-		v.SetEndAt(e.When.End.UTC())
+		if e.When.End.After(e.When.Start) { // RFC 5545, section 3.8.2.2
+			v.SetEndAt(e.When.End.UTC())
+		}
 	}
 	set := func(property ics.ComponentProperty, value string) {
 		if value = strings.TrimSpace(oneLine(value)); value != "" {

@@ -38,7 +38,7 @@ func TestICalendar(t *testing.T) {
 			"SUMMARY": `Review, part 2; \ "quoted"`, "LOCATION": "Room 1; 2nd floor", "URL": "https://outlook.office.com/x",
 			"DESCRIPTION": "https://teams.microsoft.com/y?a=1,2", "ORGANIZER": "mailto:ada@example.com", "CATEGORIES": "Red|Blue, dark", "CN": "O’Lovelace Ada"}},
 		{"hostile", graph.Detail{Event: hostile}, map[string]string{
-			"UID": "c", "SUMMARY": "Line  BEGIN:VALARM TRIGGER:x", "LOCATION": strings.Repeat("ö", 300), "STATUS": "CANCELLED", "TRANSP": "TRANSPARENT", "X-EVIL": "", "ATTENDEE": ""}},
+			"UID": "c", "SUMMARY": "Line  BEGIN:VALARM TRIGGER:x", "LOCATION": strings.Repeat("ö", 300), "STATUS": "CANCELLED", "TRANSP": "TRANSPARENT", "X-EVIL": "", "ATTENDEE": "", "DTEND": ""}},
 		{"of a series", graph.Detail{Event: series, ICalUID: "uid-d"}, map[string]string{"UID": "uid-d-20260706T090000Z", "RRULE": ""}},
 		{"without a title", graph.Detail{Event: timed("e", " ", "2026-07-06T09:00:00Z", "2026-07-06T10:00:00Z")}, map[string]string{"SUMMARY": "", "UID": "e"}},
 	} {

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limiter bounds how often one address may start or finish a sign-in. It
+// limiter bounds how often one address may start a sign-in, or have one ended
+// that its browser does not name. It
 // forgets addresses that have been quiet, and all of them rather than grow
 // beyond its limit.
 type limiter struct {

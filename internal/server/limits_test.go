@@ -102,7 +102,7 @@ func TestTooManySignIns(t *testing.T) {
 	for range signInBurst {
 		s.signIns.allow(netip.MustParseAddr("192.0.2.1")) // httptest's client
 	}
-	for _, path := range []string{"/auth/login"} {
+	for _, path := range []string{"/auth/login", "/auth/frontchannel-logout?sid=x"} {
 		got := b.get(t, path)
 		if got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") != "60" || !strings.Contains(got.text, "Too many sign-ins") {
 			t.Errorf("%s: %d, Retry-After %q", path, got.StatusCode, got.Header.Get("Retry-After"))

@@ -183,6 +183,10 @@ func TestTitles(t *testing.T) {
 	if _, err := s.sim.Put(s.people[0], simulator.Event{Subject: "Search", Start: testNow, End: testNow}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.sim.Put(s.people[0], simulator.Event{Subject: "Oncology", Sensitivity: "private", Start: testNow, End: testNow}); err != nil {
+		t.Fatal(err)
+	}
+	private, _ := person.get(t, "/calendar/search?q=oncology").page(t).Find("a.u-url").First().Attr("href")
 	german := s.browser("de")
 	german.signIn(t, s.people[0])
 	found := german.get(t, "/calendar/search?q=search")
@@ -199,9 +203,36 @@ func TestTitles(t *testing.T) {
 		{german, "/calendar/month/2026-05-01", "Mai 2026 · Daybook"},
 		// A subject that is also one of our own texts is left as it is.
 		{german, event, "Search · Daybook"},
+		{person, private, "Private event · Daybook"},
 	} {
 		if got := test.by.get(t, test.path).page(t).Find("title").Text(); got != test.want {
 			t.Errorf("%s: title %q, want %q", test.path, got, test.want)
+		}
+	}
+}
+
+// Of the working hours one end may be chosen alone.
+func TestOneEndOfTheWorkingHours(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	person := s.browser("en-GB")
+	person.signIn(t, s.people[0]) // whose mailbox says 8:30 to 17:30
+	for _, test := range []struct{ from, till, wantFrom, wantTill string }{
+		{"420", "", "420", "1050"}, {"", "960", "510", "960"}, {"", "", "", ""}, {"600", "900", "600", "900"},
+	} {
+		if got := person.post(t, "/settings", url.Values{"from": {test.from}, "till": {test.till}}); got.StatusCode != http.StatusSeeOther {
+			t.Errorf("%q to %q: %d", test.from, test.till, got.StatusCode)
+		}
+		page := person.get(t, "/settings").page(t)
+		for name, want := range map[string]string{"from": test.wantFrom, "till": test.wantTill} {
+			if got := page.Find("select[name="+name+"] option[selected]").AttrOr("value", ""); got != want {
+				t.Errorf("%q to %q: %s is %q, want %q", test.from, test.till, name, got, want)
+			}
+		}
+	}
+	for _, test := range [][2]string{{"1320", "360"}, {"1080", ""}} {
+		if got := person.post(t, "/settings", url.Values{"from": {test[0]}, "till": {test[1]}}); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q: %d, want 400", test, got.StatusCode)
 		}
 	}
 }

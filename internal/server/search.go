@@ -75,7 +75,9 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	d := s.drawing(v, home, loc, ask{})
 	coming, past := searchPart{Name: l.T("Upcoming")}, searchPart{Name: l.T("Earlier")}
 	for _, day := range d.agenda(daysOf(match, loc), match) {
-		if day.Empty {
+		// What goes on for days is found on its first.
+		day.Timed = slices.DeleteFunc(day.Timed, func(i item) bool { return !i.First })
+		if len(day.Timed) == 0 {
 			continue
 		}
 		day.Full = day.Dated // the days of a search are of two years

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -54,14 +55,18 @@ func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, v *visitor
 		page.Sessions = append(page.Sessions, sessionRow{ID: b.ID, Browser: browserName(v.locale, b.Browser), Since: when(b.Since), Seen: s.ago(v.locale, b.Seen, when), Current: b.Current})
 		page.Others = page.Others || !b.Current
 	}
+	var held []identity.Held
 	tokens, err := v.session.Tokens().Load(r.Context(), false)
-	if err != nil {
+	if err == nil {
+		held, err = identity.Contents(tokens)
+	}
+	if errors.Is(err, identity.ErrEnded) {
 		return err
 	}
-	held, err := identity.Contents(tokens)
 	if err != nil {
-		// The cache is MSAL's own; one that cannot be read is not a reason to
-		// keep a person from ending their sessions.
+		// The cache is MSAL's own and may be in a store of its own; one that
+		// cannot be read is not a reason to keep a person from ending their
+		// sessions.
 		noteError(r, slog.LevelWarn, fmt.Errorf("contents of the token cache: %w", err))
 		page.Missing = append(page.Missing, v.locale.T("What this session holds cannot be read at the moment."))
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -144,13 +145,25 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 		form.Set("keys", "off")
 	}
 	form.Del("hidden")
+	home, err := v.mailbox.Home(r.Context(), false)
+	if from, till := form.Get("from"), form.Get("till"); (from == "") != (till == "") {
+		// One end is chosen, the other stays as it was shown.
+		own := home.Settings
+		if own.WorkEnd == 0 {
+			own.WorkEnd = 24 * 60
+		}
+		form.Set("from", cmp.Or(from, strconv.Itoa(own.WorkStart)))
+		form.Set("till", cmp.Or(till, strconv.Itoa(own.WorkEnd)))
+	}
 	set := settingsFrom(form)
+	if form.Get("till") != "" && set.WorkEnd == 0 {
+		return badRequest("These working hours end before they begin.", "Please go back and choose others.")
+	}
 	if set.Zone != form.Get("tz") || set.SecondZone != form.Get("tz2") {
 		return badRequest("This time zone is unknown.", "Time zones are written like Europe/Berlin.")
 	}
 	set.View = v.settings.View
 	set.Hidden = v.settings.Hidden
-	home, err := v.mailbox.Home(r.Context(), false)
 	if err == nil && sameDays(set.WorkDays, home.Settings.WorkDays) {
 		set.WorkDays = "" // stays as the mailbox has it, also when that changes
 	}

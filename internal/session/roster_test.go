@@ -180,7 +180,7 @@ func TestSeen(t *testing.T) {
 		synctest.Wait()
 		anna.mustOpen(t, other) // another instance looks, and finds it noted
 		synctest.Wait()
-		if got, want := store.seen(), "load session, load session, load person, swap person, load session, load person"; !sameOps(got, want) {
+		if got, want := store.seen(), "load session, load session, touch session, load person, swap person, load session, touch session, load person"; !sameOps(got, want) {
 			t.Errorf("use did %s, want %s", got, want)
 		}
 		list, err := watcher.mustOpen(t, s).Siblings(t.Context())

@@ -318,6 +318,24 @@ func TestAbsoluteEnd(t *testing.T) {
 
 // C7: with an idle timeout, use moves the expiry, never past the end, at most
 // once a second, without writing the record, and what has ended stays ended.
+// An idle timeout that is taken away ends nobody who goes on working.
+func TestIdleTimeoutTakenAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := NewMemory()
+		before := newSessions(t, store, func(o *Options) { o.Idle = 30 * time.Minute })
+		anna := mustSignIn(t, before, "anna")
+		before.Close()
+		s := newSessions(t, store)
+		for range 8 {
+			time.Sleep(10 * time.Minute)
+			anna.mustOpen(t, s)
+			synctest.Wait()
+		}
+		s.Close()
+	})
+}
+
 func TestIdleTimeout(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*testing.T) backend{"memory": memoryBackend, "dir": dirBackend} {

@@ -128,7 +128,9 @@ func (s *Sessions) begin(ctx context.Context, in identity.SignedIn, browser stri
 		return nil, err
 	}
 	if len(crowded) > 0 {
-		s.errands.run(func(ctx context.Context) { s.complain(ctx, "end oldest sessions", s.rosters.finish(ctx, ofPerson, crowded)) })
+		s.errands.run(func(ctx context.Context) {
+			s.complain(ctx, "end oldest sessions", s.rosters.finish(ctx, ofPerson, crowded))
+		})
 	}
 	s.rosters.seen.first(m.Key, now)
 	return fresh, nil
@@ -267,17 +269,21 @@ func (s *Session) member() member {
 // starts anew and the session was seen now.
 func (s *Sessions) noteUse(session *Session) {
 	now, key := s.options.Now(), recordKey(session.token)
+	until := s.records.expiry(session.Until())
+	touch := func(ctx context.Context) {
+		if err := s.records.store.Touch(ctx, key, until); !errors.Is(err, ErrAbsent) {
+			s.complain(ctx, "move idle timeout", err)
+		}
+	}
 	if s.options.Idle > 0 && s.rosters.touched.first(key, now) {
-		until := s.records.expiry(session.Until())
-		s.errands.run(func(ctx context.Context) {
-			if err := s.records.store.Touch(ctx, key, until); !errors.Is(err, ErrAbsent) {
-				s.complain(ctx, "move idle timeout", err)
-			}
-		})
+		s.errands.run(touch)
 	}
 	if now.Sub(session.Since()) >= seenEvery && s.rosters.seen.first(key, now) {
 		m, name := session.member(), session.account.Username
 		s.errands.run(func(ctx context.Context) {
+			if s.options.Idle == 0 {
+				touch(ctx) // it may have begun while there was an idle timeout
+			}
 			s.complain(ctx, "note last use", s.rosters.note(ctx, m, name))
 		})
 	}
