@@ -151,7 +151,7 @@ func (c *chrome) newTab(t *testing.T, d demo, setUp ...chromedp.Action) *tab {
 	b := &tab{T: t, demo: d, ctx: ctx, shots: c.shots}
 	t.Cleanup(func() {
 		if t.Failed() {
-			b.shoot("failed-" + strings.ReplaceAll(t.Name(), "/", "-"))
+			b.keep("failed-" + strings.ReplaceAll(t.Name(), "/", "-"))
 		}
 		cancelTime()
 		cancel()
@@ -356,8 +356,15 @@ const (
 // shoot keeps a picture of the whole page, from its top: what is sticky would
 // be seen in the middle of it.
 func (b *tab) shoot(name string) {
+	b.Helper()
+	b.do(chromedp.Evaluate(`new Promise(done => { scrollTo(0, 0); requestAnimationFrame(() => requestAnimationFrame(() => done(true))); })`, nil, awaited))
+	b.keep(name)
+}
+
+// keep keeps a picture of the page as it is, also where no script runs.
+func (b *tab) keep(name string) {
 	var picture []byte
-	err := chromedp.Run(b.ctx, chromedp.Evaluate("scrollTo(0, 0)", nil), chromedp.ActionFunc(func(ctx context.Context) (err error) {
+	err := chromedp.Run(b.ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		picture, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).WithFromSurface(true).Do(ctx)
 		return err
 	}))
