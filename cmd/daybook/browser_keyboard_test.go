@@ -16,6 +16,7 @@ import (
 var keyboardParts = []browserPart{
 	{"the keyboard alone reaches and opens every event", keyboardAlone},
 	{"shortcuts", shortcuts},
+	{"straight to the content", toContent},
 	{"an event over the calendar", dialog},
 	{"pages turn without a reload", turning},
 	{"an open calendar keeps itself current", current},
@@ -97,6 +98,41 @@ func shortcuts(t *testing.T, c *chrome) {
 	b.open("/calendar/week/2026-03-04")
 	b.press("m", "j", "?", "/")
 	b.unmoved("/calendar/week/2026-03-04")
+}
+
+// toContent uses the first link of a page. It only moves the focus: what was
+// chosen and not saved yet stays, and nothing is asked of the server.
+func toContent(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	skip := func(path string) {
+		t.Helper()
+		ask[bool](b, "window.asked = 0, window.fetch = (real => (...request) => (asked++, real(...request)))(fetch), true")
+		stay := b.staying()
+		b.press(kb.Tab)
+		b.until("document.activeElement.matches('a.skip')")
+		b.press(kb.Enter)
+		b.until("document.activeElement.id === 'main'")
+		ask[bool](b, "location.hash = 'main', true") // as an address written by hand
+		b.back()
+		b.until("location.hash === ''")
+		b.unmoved(path)
+		stay()
+		if asked := ask[int](b, "asked"); asked > 0 {
+			t.Errorf("%s: %d requests on the way to the content", path, asked)
+		}
+	}
+	b.open("/")
+	skip("/")
+	b.press(kb.Tab)
+	b.until(`document.activeElement.matches('main a[href^="/auth/login"]')`)
+
+	b.signIn(lena)
+	b.open("/settings")
+	ask[string](b, "document.querySelector('#theme').value = 'dark'")
+	skip("/settings")
+	if theme := ask[string](b, "document.querySelector('#theme').value"); theme != "dark" {
+		t.Errorf("the theme that was chosen is %q by now", theme)
+	}
 }
 
 // staying returns what fails when the document was left since.

@@ -20,7 +20,8 @@
     return { url: answer.url, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
   };
 
-  let rendered = Date.now();
+  const place = () => location.pathname + location.search;
+  let rendered = Date.now(), shown = place();
 
   // Who cannot be shown what is new is told of when the old is.
   const stale = () => {
@@ -40,6 +41,7 @@
     for (const part of ["#main", ".bar nav"]) $(part).replaceWith(document.adoptNode($(part, page)));
     document.title = page.title;
     rendered = Date.now();
+    shown = place();
     travel();
   };
   const turn = async (url, push) => {
@@ -110,11 +112,14 @@
     document.body.append(dialog);
     peek = { dialog, link, over: location.href };
     history.pushState({}, "", href);
+    shown = place();
     dialog.addEventListener("close", () => { if (peek) history.back(); });
     dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); });
     dialog.showModal();
   };
   addEventListener("popstate", () => {
+    if (place() === shown) return; // only the fragment is another
+    shown = place();
     const closed = peek && peek.over === location.href;
     unpeek();
     if (!closed) turn(location.href, false);
@@ -130,6 +135,7 @@
     if (link.dataset.copy) { navigator.clipboard.writeText(link.dataset.copy).then(() => { link.textContent = link.dataset.done; say(link.dataset.done); }); return; }
     if (link.matches(".travel button")) { sessionStorage.stays = 1; link.parentElement.hidden = true; return; }
     if (link.matches("button") || !plain(e) || link.origin !== location.origin || link.target) return;
+    if (link.matches(".skip")) { e.preventDefault(); main().focus(); return; }
     if (link.closest("dialog.peek") && link.matches("[data-close]")) { e.preventDefault(); peek.dialog.close(); return; }
     if (link.matches(".cal .ev a") && window.HTMLDialogElement) { e.preventDefault(); openDialog(link); return; }
     if (link.matches("[data-turn]") && !link.closest("dialog")) {
