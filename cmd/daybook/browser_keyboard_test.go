@@ -18,6 +18,7 @@ var keyboardParts = []browserPart{
 	{"shortcuts", shortcuts},
 	{"straight to the content", toContent},
 	{"an event over the calendar", dialog},
+	{"of two things asked for the last is shown", lastAsked},
 	{"pages turn without a reload", turning},
 	{"an open calendar keeps itself current", current},
 }
@@ -198,6 +199,60 @@ func dialog(t *testing.T, c *chrome) {
 	b.until("!window.stays && document.readyState === 'complete' && document.querySelector('main article.event') && !document.querySelector('dialog')")
 	b.back()
 	b.until("location.pathname.startsWith('/calendar/week/') && document.querySelector('.grid') && getComputedStyle(document.querySelector('.grid')).display === 'grid'")
+}
+
+// lastAsked clicks and presses on while pages are on their way, and lets these
+// come in an order of its own.
+func lastAsked(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.signIn(lena)
+	b.open("/calendar/week/2026-03-04")
+	stay := b.staying()
+	ask[bool](b, `window.held = [], window.fetch = (real => (...request) => new Promise(come => held.push(async () => {
+		const answer = await real(...request), whole = answer.clone();
+		come(answer);
+		await whole.text();
+		await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+		return true;
+	})))(fetch), true`)
+	comes := func(asked int) {
+		b.Helper()
+		b.until(fmt.Sprintf("held[%d]", asked))
+		ask[bool](b, fmt.Sprintf("held[%d]()", asked), awaited)
+	}
+	at := func(path string, dialogs int) {
+		b.Helper()
+		b.until(fmt.Sprintf("location.pathname.startsWith(%q) && document.querySelectorAll('dialog').length === %d && !document.querySelector('#main[aria-busy]')", path, dialogs))
+	}
+
+	// An event twice, and it is open once.
+	b.clickOn(designReview)
+	b.clickOn(designReview)
+	comes(0)
+	comes(1)
+	at("/calendar/events/", 1)
+	b.press(kb.Escape)
+	at("/calendar/week/2026-03-04", 0)
+
+	// An event, and on to the next week.
+	b.clickOn(designReview)
+	b.press("j")
+	comes(3)
+	comes(2)
+	at("/calendar/week/2026-03-11", 0)
+
+	// Back, and an event that is still in sight: it closes onto where one is.
+	b.back()
+	b.until("held[4]")
+	b.clickOn(designReview)
+	comes(5)
+	comes(4)
+	at("/calendar/events/", 1)
+	b.press(kb.Escape)
+	comes(6)
+	at("/calendar/week/2026-03-04", 0)
+	b.until("document.querySelector('#d2026-03-04')")
+	stay()
 }
 
 func turning(t *testing.T, c *chrome) {

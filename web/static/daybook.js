@@ -100,9 +100,13 @@
     link.focus({ preventScroll: true });
   };
   const openDialog = async (link) => {
-    const href = link.getAttribute("href");
+    // A page on its way gives way; closing then fetches what the address names.
+    const href = link.getAttribute("href"), mine = ++turning, left = main().hasAttribute("aria-busy");
+    queue = [];
+    main().removeAttribute("aria-busy");
     let got = null;
     try { got = await fetchPage(href); } catch { /* below */ }
+    if (mine !== turning || peek) return;
     const article = got && $("article.event", got.page);
     if (!article) { location.assign(href); return; }
     const dialog = document.createElement("dialog");
@@ -110,7 +114,7 @@
     dialog.setAttribute("aria-labelledby", "event-title");
     dialog.append(document.adoptNode(article));
     document.body.append(dialog);
-    peek = { dialog, link, over: location.href };
+    peek = { dialog, link, over: left || location.href };
     history.pushState({}, "", href);
     shown = place();
     dialog.addEventListener("close", () => { if (peek) history.back(); });
