@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -186,6 +187,24 @@ func dialog(t *testing.T, c *chrome) {
 		closes()
 		b.until(focused)
 	}
+
+	// Neither what selects its text, nor a click on its edge, nor the second
+	// half of the double click that opened it closes it.
+	b.clickOn(designReview)
+	b.until(open)
+	at := ask[[]float64](b, "(({x, y}) => [x, y])("+open+".querySelector('h1').getClientRects()[0])")
+	edge := ask[[]float64](b, "(({x, y}) => [x, y])("+open+".getBoundingClientRect())")
+	b.do(chromedp.MouseEvent(input.MousePressed, at[0]+40, at[1]+8, chromedp.ButtonLeft, chromedp.ClickCount(1)),
+		chromedp.MouseEvent(input.MouseMoved, 4, 400, chromedp.ButtonLeft),
+		chromedp.MouseEvent(input.MouseReleased, 4, 400, chromedp.ButtonLeft, chromedp.ClickCount(1)),
+		chromedp.MouseClickXY(edge[0]+6, edge[1]+60),
+		chromedp.MouseClickXY(4, 400, chromedp.ClickCount(2)))
+	if !ask[bool](b, "Boolean("+open+")") {
+		t.Error("the dialog closes while it is read")
+	} else {
+		b.press(kb.Escape)
+	}
+	b.until(focused)
 	stay()
 	if shown := ask[string](b, "document.querySelector('h1').textContent"); shown == "" {
 		t.Error("the calendar is gone")

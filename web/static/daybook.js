@@ -118,7 +118,11 @@
     history.pushState({}, "", href);
     shown = place();
     dialog.addEventListener("close", () => { if (peek) history.back(); });
-    dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); });
+    // A click beside it closes, and begins there: selecting may end there, and a double click.
+    let beside = false;
+    const out = ({ clientX: x, clientY: y }, r = dialog.getBoundingClientRect()) => x < r.left || x > r.right || y < r.top || y > r.bottom;
+    dialog.addEventListener("pointerdown", (e) => { beside = out(e); });
+    dialog.addEventListener("click", (e) => { if (e.target === dialog && beside && e.detail < 2 && out(e)) dialog.close(); });
     dialog.showModal();
   };
   addEventListener("popstate", () => {
