@@ -168,9 +168,33 @@ func printing(t *testing.T, c *chrome) {
 		// The picture is of the same sheet, A4 landscape without its margins.
 		b.do(emulation.SetEmulatedMedia().WithMedia("print"), emulation.SetDeviceMetricsOverride(1047, 718, 1, false))
 		b.shoot("print-" + view)
+		if wrong := ask[[]string](b, misprinted); len(wrong) > 0 {
+			t.Errorf("%s on paper: %q", view, wrong)
+		}
 		b.do(emulation.SetEmulatedMedia(), emulation.SetDeviceMetricsOverride(1280, 900, 1, false))
 	}
 }
+
+// misprinted lists what lies over something else on paper, the events whose
+// name is cut, and those that have room for their time and do not show it.
+const misprinted = `(() => {
+	const seen = (selector, root = document) => [...root.querySelectorAll(selector)].filter(e => e.checkVisibility());
+	const box = e => e.getClientRects()[0], wrong = [];
+	for (const [over, under] of [['.month .names span', '.month .day b'], ['.zones b', '.hours i'], ['.zones', '.hours .all']])
+		for (const a of seen(over)) for (const b of seen(under)) {
+			const r = box(a), s = box(b);
+			if (r.left < s.right && s.left < r.right && r.top < s.bottom - 0.5 && s.top < r.bottom - 0.5)
+				wrong.push(a.textContent + ' lies over ' + (b.textContent || b.className));
+		}
+	const inside = (e, around) => box(e).top >= box(around).top - 0.5 && box(e).bottom <= box(around).bottom + 0.5;
+	for (const a of seen('.grid .timed .ev a.u-url')) {
+		const name = a.querySelector('.nm'), line = a.querySelector('.line');
+		if (!inside(name.querySelector('bdi'), a)) wrong.push(name.textContent + ' is cut');
+		if (name.offsetHeight < 2 * parseFloat(getComputedStyle(name).lineHeight) - 1)
+			for (const when of seen('.when', a)) if (!inside(when, line)) wrong.push(name.textContent + ' has no time');
+	}
+	return wrong;
+})()`
 
 // chosenTheme is what the person wants, whatever the device has.
 func chosenTheme(t *testing.T, c *chrome) {
