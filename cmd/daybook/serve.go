@@ -77,7 +77,7 @@ func serve(ctx context.Context, e environment) error {
 	public := &http.Server{Handler: leaving(ctx, p.traces.handler(handler), site.Leaving()), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other OPTIONS, with the site's headers
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelError)} // no room for connections, panics past the site's own net
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -93,7 +93,7 @@ func serve(ctx context.Context, e environment) error {
 		if err != nil {
 			return fmt.Errorf("ADMIN_ADDR: %w", err)
 		}
-		admin := &http.Server{Handler: adminHandler(registry), ReadHeaderTimeout: readHeaderTimeout}
+		admin := &http.Server{Handler: adminHandler(registry), ReadHeaderTimeout: readHeaderTimeout, ErrorLog: public.ErrorLog}
 		group.Go(func() error { return serveUntilDone(ctx, admin, adminListener, 0) })
 	}
 	group.Go(func() error { p.sweep(ctx, c.Session.CleanupInterval); return nil })

@@ -56,8 +56,12 @@ func (j *job) batch(ctx context.Context, parts []*part) error {
 			return err
 		}
 		if len(again) > 0 {
-			if _, err := j.ask(ctx, again); err != nil {
+			if _, err := j.ask(ctx, again); fatal(err) {
 				return err
+			} else if err != nil {
+				for _, p := range again { // the others have come
+					p.err = err
+				}
 			}
 		}
 		for _, p := range chunk {
@@ -173,7 +177,7 @@ func (j *job) partError(ctx context.Context, p *part, id string, status int, hea
 	c := j.mailbox.client
 	e := replyError(status, header, body, retryAfter(header.Get("Retry-After"), c.now()))
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable && e.RetryAfter > 0 {
-		e.RetryAfter = j.person.refused(c.now(), e.RetryAfter)
+		e.RetryAfter = j.person.refused(p.operation, c.now(), e.RetryAfter)
 	}
 	c.logCall(ctx, p.operation, id, header, e, 0)
 	return e

@@ -73,7 +73,7 @@ func TestPeopleAreBounded(t *testing.T) {
 	p := people{known: make(map[string]*person), now: func() time.Time { return now }}
 	busy := p.begin("busy")
 	throttled := p.begin("throttled")
-	throttled.refused(now, time.Minute)
+	throttled.refused(opView, now, time.Minute)
 	throttled.done()
 	for i := range maxPeople {
 		p.begin(string(rune('A' + i))).done()

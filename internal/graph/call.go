@@ -130,7 +130,7 @@ func (j *job) once(ctx context.Context, cl call, token string) ([]byte, error) {
 	defer c.all.Release(1)
 	// Asked last: while this call waited for its turn another may have been
 	// told to stop.
-	if d := j.person.throttled(c.now()); d > 0 {
+	if d := j.person.throttled(cl.operation, c.now()); d > 0 {
 		return nil, &Error{Status: http.StatusTooManyRequests, Code: "throttled", RetryAfter: d}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -145,11 +145,11 @@ func (j *job) once(ctx context.Context, cl call, token string) ([]byte, error) {
 	c.metrics.call(cl.operation, err, time.Since(began))
 	var e *Error
 	if !errors.As(err, &e) {
-		j.person.served()
+		j.person.served(cl.operation)
 		return body, nil
 	}
 	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0 {
-		e.RetryAfter = j.person.refused(c.now(), e.RetryAfter)
+		e.RetryAfter = j.person.refused(cl.operation, c.now(), e.RetryAfter)
 	}
 	c.logCall(ctx, cl.operation, cl.id, header, e, time.Since(began))
 	return nil, e

@@ -329,6 +329,58 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
+// A muteConn is a connection that something on the way has forgotten: nothing
+// comes, and nobody says so.
+type muteConn struct {
+	net.Conn
+	mute atomic.Bool
+}
+
+func (c *muteConn) Write(b []byte) (int, error) {
+	if c.mute.Load() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+func TestDeadConnectionIsGivenUp(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	transport := Transport()
+	transport.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	var last atomic.Pointer[muteConn]
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		m := &muteConn{Conn: c}
+		last.Store(m)
+		return m, err
+	}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: time.Second}
+	get := func() error {
+		answer, err := client.Get(srv.URL)
+		if err == nil {
+			answer.Body.Close()
+			if answer.ProtoMajor != 2 {
+				t.Fatalf("spoke %s, want HTTP/2", answer.Proto)
+			}
+		}
+		return err
+	}
+	if err := get(); err != nil {
+		t.Fatal(err)
+	}
+	last.Load().mute.Store(true)
+	for began := time.Now(); get() != nil; {
+		if time.Since(began) > 15*time.Second {
+			t.Fatal("calls go on over a connection that is dead")
+		}
+	}
+}
+
 func TestPanicCostsOneAnswer(t *testing.T) {
 	t.Parallel()
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, oneEvent("a")) })

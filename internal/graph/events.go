@@ -109,7 +109,7 @@ func windowKey(c Calendar, from, until time.Time) cacheKey {
 }
 
 func (m *Mailbox) window(ctx context.Context, c Calendar, from, until time.Time, fresh bool) (window, time.Time, error) {
-	if !validID(c.ID) || !from.Before(until) {
+	if !validID(c.ID) || until.Before(from) {
 		return window{}, time.Time{}, notFound()
 	}
 	return fetch(ctx, m, windowKey(c, from, until), fresh, func(ctx context.Context, j *job) (answer[window], error) {
@@ -182,7 +182,7 @@ func (m *Mailbox) Prefetch(ctx context.Context, calendars []Calendar, from, unti
 		}
 		defer who.ahead.Release(1)
 		for _, cal := range calendars {
-			if who.throttled(c.now()) > 0 || who.current() != ahead.generation {
+			if who.throttled(opView, c.now()) > 0 || who.current() != ahead.generation {
 				return
 			}
 			if w, _, err := ahead.window(ctx, cal, from, until, false); err != nil || w.err != nil && !lasting(w.err) {

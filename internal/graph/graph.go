@@ -140,6 +140,9 @@ func Transport() *http.Transport {
 	t.MaxIdleConnsPerHost = 64 // net/http keeps two; each further call would pay for a TLS handshake
 	t.MaxIdleConns = 128
 	t.ForceAttemptHTTP2 = true
+	// Or a connection that something on the way has silently dropped would hold
+	// everybody's calls up until TCP gives up, after a quarter of an hour.
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 3 * time.Second}
 	return t
 }
 

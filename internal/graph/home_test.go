@@ -251,6 +251,43 @@ func TestBatchPartsAreAskedAgain(t *testing.T) {
 			}
 		})
 	})
+	t.Run("in vain", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p := adele()
+			p["/me/outlook/masterCategories"] = func(*http.Request) (int, map[string]any, string) {
+				return 429, map[string]any{"Retry-After": 0.5}, `{"error":{"code":"ApplicationThrottled"}}`
+			}
+			calls := 0
+			c := pretend(t, func(r *http.Request) (*http.Response, error) {
+				if calls++; calls == 2 {
+					return reply(500, nil, `{"error":{"code":"x"}}`), nil
+				}
+				return reply(200, nil, p.batch(r)), nil
+			})
+			defer c.Close()
+			h, err := c.Mailbox("o", new(staticTokens)).Home(t.Context(), false)
+			if err != nil || len(h.Missing) != 1 || h.Missing[0].What != "categories" || len(h.Calendars) != 2 || calls < 2 {
+				t.Errorf("Home = %+v, %v after %d calls; want all but the categories", h, err, calls)
+			}
+		})
+	})
+	t.Run("the directory throttled", func(t *testing.T) {
+		t.Parallel()
+		p := adele()
+		p["/me"] = func(*http.Request) (int, map[string]any, string) {
+			return 429, map[string]any{"Retry-After": 30}, `{"error":{"code":"TooManyRequests"}}`
+		}
+		p["/me/calendars/c1/calendarView"] = ok(`{"value":[]}`)
+		c := serve(t, p.ServeHTTP)
+		mailbox := c.Mailbox("o", new(staticTokens))
+		if h, err := mailbox.Home(t.Context(), false); err != nil || len(h.Missing) != 1 || h.Missing[0].What != "person" {
+			t.Errorf("Home = %+v, %v, want all but the person", h, err)
+		}
+		if got, err := mailbox.Events(t.Context(), []Calendar{{ID: "c1"}}, monday, monday.AddDate(0, 0, 7), false); err != nil || len(got.Missing) > 0 {
+			t.Errorf("Events = %+v, %v, want them: the mailbox is not throttled", got, err)
+		}
+	})
 	t.Run("token refused", func(t *testing.T) {
 		t.Parallel()
 		p := adele()

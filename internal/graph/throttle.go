@@ -30,10 +30,24 @@ type person struct {
 	ahead *semaphore.Weighted // prefetches, so that they leave room for who waits
 
 	mu         sync.Mutex
-	until      time.Time // no call before
-	strikes    int       // refusals in a row that named no time
-	generation uint64    // raised by Forget
-	flying     int       // answers being fetched
+	pauses     [2]pause // of the mailbox and of the directory
+	generation uint64   // raised by Forget
+	flying     int      // answers being fetched
+}
+
+// A pause is what one of Graph's services has asked for. Each has limits of its
+// own: a directory that is throttled keeps nobody from their calendar.
+type pause struct {
+	until   time.Time // no call before
+	strikes int       // refusals in a row that named no time
+}
+
+// pause returns the one that an operation keeps; the caller has the lock.
+func (w *person) pause(operation string) *pause {
+	if operation == opPerson || operation == opManager {
+		return &w.pauses[1]
+	}
+	return &w.pauses[0]
 }
 
 // people knows every owner that has asked lately.
@@ -71,7 +85,7 @@ func (p *people) sweep() {
 	now := p.now()
 	for k, who := range p.known {
 		who.mu.Lock()
-		idle := who.flying == 0 && !now.Before(who.until)
+		idle := who.flying == 0 && !now.Before(who.pauses[0].until) && !now.Before(who.pauses[1].until)
 		who.mu.Unlock()
 		if idle {
 			delete(p.known, k)
@@ -102,35 +116,36 @@ func (w *person) current() uint64 {
 	return w.generation
 }
 
-// throttled returns how long no call may be made, 0 if one may.
-func (w *person) throttled(now time.Time) time.Duration {
+// throttled returns how long no call for operation may be made, 0 if one may.
+func (w *person) throttled(operation string, now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return max(0, w.until.Sub(now))
+	return max(0, w.pause(operation).until.Sub(now))
 }
 
 // refused notes that Graph wants fewer calls and returns for how long none
 // will be made: what it said, or longer each time when it said nothing.
-func (w *person) refused(now time.Time, said time.Duration) time.Duration {
+func (w *person) refused(operation string, now time.Time, said time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if said <= 0 && now.Before(w.until) {
-		return w.until.Sub(now) // one of several calls that met the same refusal
+	p := w.pause(operation)
+	if said <= 0 && now.Before(p.until) {
+		return p.until.Sub(now) // one of several calls that met the same refusal
 	}
 	if said <= 0 {
-		said = min(time.Second<<min(w.strikes, 6), time.Minute)
+		said = min(time.Second<<min(p.strikes, 6), time.Minute)
 		said += time.Duration(rand.Int64N(int64(said / 5)))
-		w.strikes++
+		p.strikes++
 	}
-	if until := now.Add(said); until.After(w.until) {
-		w.until = until
+	if until := now.Add(said); until.After(p.until) {
+		p.until = until
 	}
 	return said
 }
 
-func (w *person) served() {
+func (w *person) served(operation string) {
 	w.mu.Lock()
-	w.strikes = 0
+	w.pause(operation).strikes = 0
 	w.mu.Unlock()
 }
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -23,6 +24,19 @@ func main() {
 	if err := generate(*in, *out); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// renamed has what IANA calls zones for which CLDR keeps the old name, for
+// stability; from the file "backward" of the IANA time zone database.
+var renamed = map[string]string{
+	"America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+	"America/Godthab":      "America/Nuuk",
+	"America/Indianapolis": "America/Indiana/Indianapolis",
+	"Asia/Calcutta":        "Asia/Kolkata",
+	"Asia/Katmandu":        "Asia/Kathmandu",
+	"Asia/Rangoon":         "Asia/Yangon",
+	"Asia/Saigon":          "Asia/Ho_Chi_Minh",
+	"Europe/Kiev":          "Europe/Kyiv",
 }
 
 func generate(in, out string) error {
@@ -53,7 +67,8 @@ func generate(in, out string) error {
 	for _, m := range doc.Supplemental.WindowsZones.MapTimezones {
 		// Territory 001, the world, is the default of a Windows zone.
 		if z := m.MapZone; z.Territory == "001" {
-			rows = append(rows, fmt.Sprintf("%q: %q,\n", strings.ToLower(z.Windows), strings.Fields(z.IANA)[0]))
+			iana := strings.Fields(z.IANA)[0]
+			rows = append(rows, fmt.Sprintf("%q: %q,\n", strings.ToLower(z.Windows), cmp.Or(renamed[iana], iana)))
 		}
 	}
 	if len(rows) == 0 {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"daybook/internal/calendar"
 )
@@ -208,6 +210,10 @@ func enum(s, empty string, members ...string) string {
 	return s
 }
 
+// previewLength is where Graph cuts bodyPreview off (event resource,
+// "bodyPreview": the first 255 characters).
+const previewLength = 255
+
 // joinURL returns where the meeting is joined: what Graph says, or else the
 // first link to a meeting service in the place or the beginning of the body.
 func (w *wireEvent) joinURL() string {
@@ -219,7 +225,12 @@ func (w *wireEvent) joinURL() string {
 	if u := httpsURL(w.MeetingURL); u != "" {
 		return u
 	}
-	for _, text := range []string{w.Location.URI, w.Location.Name, w.Preview} {
+	preview := w.Preview
+	if utf8.RuneCountInString(preview) >= previewLength {
+		// Its last word is cut off, and half an address leads somewhere else.
+		preview = preview[:strings.LastIndexFunc(preview, unicode.IsSpace)+1]
+	}
+	for _, text := range []string{w.Location.URI, w.Location.Name, preview} {
 		if u := meetingLink(text); u != "" {
 			return u
 		}

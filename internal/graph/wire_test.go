@@ -200,6 +200,19 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// Half an address at the end of a preview, which Graph cuts off, leads nowhere.
+func TestMeetingLinkThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	const link = "https://us02web.zoom.us/j/81234567890?pwd=abcdefghijkl"
+	for before, want := range map[int]string{0: link, 255 - len(link) - 1: link, 255 - len(link): "", 255 - len(link) + 9: "", 250: ""} {
+		text := []rune(strings.Repeat("é", before) + link + strings.Repeat(" x", min(before, 100)))
+		preview := string(text[:min(len(text), 255)])
+		if got := (&wireEvent{Preview: preview}).joinURL(); got != want {
+			t.Errorf("after %d letters: %q, want %q", before, got, want)
+		}
+	}
+}
+
 func TestMeetingLinks(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

@@ -26,11 +26,21 @@ func newMetrics() *metrics {
 	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	}
+	// An alert on a first failure needs the count from which it rises.
+	rising := func(c *prometheus.CounterVec, well ...string) *prometheus.CounterVec {
+		for p := Unavailable; p <= WrongPerson; p++ {
+			well = append(well, p.String())
+		}
+		for _, outcome := range well {
+			c.WithLabelValues(outcome)
+		}
+		return c
+	}
 	seconds := []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	return &metrics{
 		tokens:    counter("daybook_token_requests_total", "Requests for an access token, by outcome: hit, shared, refreshed or what went wrong."),
-		refreshes: counter("daybook_token_refreshes_total", "Refreshes begun, by outcome; found means that another process had refreshed."),
-		signIns:   counter("daybook_sign_ins_total", "Sign-ins finished, by outcome."),
+		refreshes: rising(counter("daybook_token_refreshes_total", "Refreshes begun, by outcome; found means that another process had refreshed."), "refreshed"),
+		signIns:   rising(counter("daybook_sign_ins_total", "Sign-ins finished, by outcome."), "signed_in"),
 		merges: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "daybook_token_merges_total", Help: "Saves of a token cache that another writer had changed meanwhile."}),
 		duration: histogram("daybook_token_refresh_seconds", "Duration of token requests to Microsoft.", seconds),

@@ -51,6 +51,8 @@ func limit(c *http.Client) http.RoundTripper {
 	// more than there is, on handshakes.
 	t.MaxIdleConnsPerHost = 16
 	t.MaxConnsPerHost = 64
+	// HTTP/2 asks whether an answer that does not come has a connection still.
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 3 * time.Second}
 	return limited{t}
 }
 

@@ -38,21 +38,28 @@ const maxBodyShown = 256 << 10
 // headings pushes a body's headings below the page's own.
 var headings = strings.NewReplacer("<h1", "<h3", "</h1", "</h3", "<h2", "<h4", "</h2", "</h4")
 
+// embedded is a file inside an address (RFC 2397), which is shown nowhere and
+// would leave no room for the words after it.
+var embedded = regexp.MustCompile(`data:[\w.+/-]*;base64,[\w+/=%\s]*`)
+
 // body returns what may be shown of an event's body, empty when nothing would
-// be seen.
-func body(d graph.Detail) template.HTML {
+// be seen, and whether it is too long to be shown whole.
+func body(d graph.Detail) (shown template.HTML, cut bool) {
 	text := d.Body
 	if len(text) > maxBodyShown {
+		text = embedded.ReplaceAllString(text, "")
+	}
+	if cut = len(text) > maxBodyShown; cut {
 		text = strings.ToValidUTF8(text[:maxBodyShown], "")
 	}
 	if !strings.EqualFold(d.BodyType, "html") {
-		return template.HTML(linked(text)) //nolint:gosec // linked escapes
+		return template.HTML(linked(text)), cut //nolint:gosec // linked escapes
 	}
 	clean := headings.Replace(bodyPolicy().Sanitize(text))
 	if strings.TrimSpace(bluemonday.StrictPolicy().Sanitize(clean)) == "" {
-		return ""
+		return "", cut
 	}
-	return template.HTML(clean) //nolint:gosec // sanitised just above
+	return template.HTML(clean), cut //nolint:gosec // sanitised just above
 }
 
 // webAddress is one in plain text, without the punctuation that follows it.

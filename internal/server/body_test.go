@@ -129,7 +129,7 @@ func TestBodyIsReducedToStructure(t *testing.T) {
 		{"not UTF-8", "<p>a\xff\xfeb</p>", "a"},
 		{"right to left", "<p dir=rtl>שלום \u202eabc</p>", "שלום"},
 	} {
-		got := string(body(graph.Detail{Body: test.body, BodyType: "html"}))
+		got := shown(graph.Detail{Body: test.body, BodyType: "html"})
 		if !strings.Contains(got, test.keeps) {
 			t.Errorf("%s: %q is not in %q", test.name, test.keeps, got)
 		}
@@ -138,6 +138,31 @@ func TestBodyIsReducedToStructure(t *testing.T) {
 		}
 		if strings.Contains(got, "alert") && strings.Contains(got, "<script") {
 			t.Errorf("%s: %q", test.name, got)
+		}
+	}
+}
+
+func shown(d graph.Detail) string {
+	text, _ := body(d)
+	return string(text)
+}
+
+// A picture inside a body leaves the words beside it, and who reads a text that
+// is not whole is told so.
+func TestBodiesThatAreCut(t *testing.T) {
+	t.Parallel()
+	picture := `<img src="data:image/png;base64,` + strings.Repeat("iVBORw0KGgo/+9==", 30_000) + `">`
+	for _, test := range []struct {
+		name, body, keeps string
+		cut               bool
+	}{
+		{"short", "<p>Agenda</p>", "Agenda", false},
+		{"a picture first", picture + "<p>Agenda</p>" + picture, "Agenda", false},
+		{"long", "<p>" + strings.Repeat("Agenda ", maxBodyShown/7) + "</p>", "Agenda", true},
+	} {
+		text, cut := body(graph.Detail{Body: test.body, BodyType: "html"})
+		if !strings.Contains(string(text), test.keeps) || cut != test.cut {
+			t.Errorf("%s: %d bytes, cut %v", test.name, len(text), cut)
 		}
 	}
 }
@@ -152,7 +177,7 @@ func TestEmptyBodies(t *testing.T) {
 		{"text", ""},
 		{"text", " \r\n "},
 	} {
-		if got := body(graph.Detail{Body: test.body, BodyType: test.kind}); got != "" {
+		if got := shown(graph.Detail{Body: test.body, BodyType: test.kind}); got != "" {
 			t.Errorf("%s %q becomes %q", test.kind, test.body, got)
 		}
 	}
@@ -169,7 +194,7 @@ func TestPlainTextBodies(t *testing.T) {
 		{"(https://x.example/a)", `<p>(<a href="https://x.example/a" rel="nofollow noreferrer noopener" target="_blank">https://x.example/a</a>)</p>`},
 		{"http://x.example javascript:alert(1)", "<p>http://x.example javascript:alert(1)</p>"},
 	} {
-		got := string(body(graph.Detail{Body: test.text, BodyType: "text"}))
+		got := shown(graph.Detail{Body: test.text, BodyType: "text"})
 		if got != test.want {
 			t.Errorf("%q becomes\n%s, want\n%s", test.text, got, test.want)
 		}
@@ -190,7 +215,7 @@ func TestLargeBodies(t *testing.T) {
 		"cut tags":      `<p title="` + strings.Repeat("ä", 5000),
 		"entities":      "&lt;script&gt;",
 	} {
-		got := string(body(graph.Detail{Body: strings.Repeat(unit, (1<<20)/len(unit)), BodyType: "html"}))
+		got := shown(graph.Detail{Body: strings.Repeat(unit, (1<<20)/len(unit)), BodyType: "html"})
 		if !utf8.ValidString(got) {
 			t.Errorf("%s: not UTF-8", name)
 		}
@@ -205,7 +230,7 @@ func TestLargeBodies(t *testing.T) {
 			t.Errorf("%s: %q", name, wrong[0])
 		}
 	}
-	text := string(body(graph.Detail{Body: strings.Repeat("ä\n", 1<<19), BodyType: "text"}))
+	text := shown(graph.Detail{Body: strings.Repeat("ä\n", 1<<19), BodyType: "text"})
 	if !utf8.ValidString(text) || len(text) > 4*maxBodyShown {
 		t.Errorf("text: %d bytes are shown", len(text))
 	}

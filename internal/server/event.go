@@ -97,8 +97,11 @@ func (s *Server) eventPage(v *visitor, home graph.Home, d graph.Detail, a ask) e
 		ICS:       a.eventPath(e, ".ics"),
 		When:      dateTimeOf(l, e.When, loc, h12),
 		Hidden:    d.AttendeesHidden,
-		Body:      body(d),
 		Missing:   missing(l, d.Missing...),
+	}
+	var cut bool
+	if page.Body, cut = body(d); cut {
+		page.Missing = append(page.Missing, l.T("This text is too long to be shown whole. All of it is in Outlook."))
 	}
 	if second := location(v.settings.SecondZone); second != nil && !e.When.AllDay {
 		other := dateTimeOf(l, e.When, second, h12)

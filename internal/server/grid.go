@@ -68,7 +68,7 @@ func (d *drawing) grid(kind calendar.View, date calendar.Date, days []calendar.D
 		for _, x := range day.Blank {
 			v.Shades = append(v.Shades, "gap "+place(x.Top, x.Height))
 		}
-		if d.worksHere() && d.worksOn(day.Date) {
+		if d.worksHere(day.Date) && d.worksOn(day.Date) {
 			for _, x := range []calendar.Extent{axis.Between(0, work.Start), axis.Between(work.End, 24*60)} {
 				if x.Height > 0 {
 					v.Shades = append(v.Shades, "off "+place(x.Top, x.Height))
@@ -167,11 +167,12 @@ func (d *drawing) bar(b calendar.Bar) item {
 // maxLanes is how many lanes grid.css has.
 const maxLanes = 30
 
-// worksHere reports whether the working hours are meant in the zone shown: the
-// mailbox's are in a zone of its own, those chosen in the settings are not.
-func (d *drawing) worksHere() bool {
+// worksHere reports whether the working hours are meant in the clock shown on a
+// day: the mailbox's are in a zone of its own, those chosen in the settings are
+// not.
+func (d *drawing) worksHere(date calendar.Date) bool {
 	own := d.home.Settings.WorkZone
-	return d.set.WorkEnd > 0 || own == nil || own.String() == d.loc.String()
+	return d.set.WorkEnd > 0 || own == nil || date.Start(own).Equal(date.Start(d.loc))
 }
 
 // worksOn reports whether the person works on the day of the week of date.

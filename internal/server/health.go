@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // healthz handles GET /healthz: the process is alive, whatever it depends on.
@@ -17,19 +19,26 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 
 // readyz handles GET /readyz: sessions can be written and read. Microsoft has
 // no part in it: taking every instance out of service would mend nothing there.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if err := s.Sessions.Ready(ctx); err != nil {
-		noteError(r, slog.LevelError, err)
-		w.Header().Set("Retry-After", "5")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "session store unavailable\n")
+// However many ask at once, the store is written to once.
+func (s *Server) readyz() handler {
+	var shared singleflight.Group
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, err, _ := shared.Do("", func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 2*time.Second)
+			defer cancel()
+			return nil, s.Sessions.Ready(ctx)
+		})
+		if err != nil {
+			noteError(r, slog.LevelError, err)
+			w.Header().Set("Retry-After", "5")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "session store unavailable\n")
+			return nil
+		}
+		_, _ = io.WriteString(w, "ready\n")
 		return nil
 	}
-	_, _ = io.WriteString(w, "ready\n")
-	return nil
 }
 
 // Leaving answers /healthz and /readyz in place of the site once it is to stop:

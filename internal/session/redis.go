@@ -272,8 +272,9 @@ func (r *Redis) scan(ctx context.Context, cursor, prefix string) (next string, k
 	return next, keys, err
 }
 
-// Ping is described at [Store]. It uses a write without condition, so that a
-// server that serves reads alone (READONLY, OOM, MISCONF) does not pass.
+// Ping is described at [Store]. It writes both ways that the store does, plainly
+// and by a script, so that neither a server that serves reads alone (READONLY,
+// OOM, MISCONF) passes nor a user who may run no scripts.
 func (r *Redis) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
@@ -289,5 +290,5 @@ func (r *Redis) Ping(ctx context.Context) error {
 	if err := errors.Join(err, plain.Delete(key)); err != nil {
 		return redisFault("ping", err)
 	}
-	return nil
+	return probe(ctx, r)
 }

@@ -211,6 +211,22 @@ func TestRedisHung(t *testing.T) {
 	}
 }
 
+// After a failover the address leads to another server, while the former primary
+// goes on as a replica and keeps its connections: those are given up.
+func TestRedisFailsOver(t *testing.T) {
+	t.Parallel()
+	former, open, _ := ownRedis(t)
+	next, other, _ := ownRedis(t)
+	mustSwap(t, open, "a-1", nil, []byte("x"), later())
+	former.do(t, "REPLICAOF", "127.0.0.1", "1")
+	open.pool.DialContext = other.pool.DialContext
+	expectFault(t, "Swap on the former primary", open.Swap(t.Context(), "b-1", nil, []byte("y"), later()), "readonly")
+	mustSwap(t, open, "b-1", nil, []byte("y"), later())
+	if got := next.do(t, "EXISTS", open.prefix+"b-1"); got != int64(1) {
+		t.Errorf("the new primary has %v of what was written", got)
+	}
+}
+
 func TestRedisRefuses(t *testing.T) {
 	t.Parallel()
 	const password = "p@ss/word%canary"
@@ -242,6 +258,9 @@ func TestRedisRefuses(t *testing.T) {
 	}
 
 	server.do(t, "ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+get", "+ping")
+	server.do(t, "ACL", "SETUSER", "plain", "on", ">"+password, "~*", "+@all", "-@scripting")
+	plain := redisBackendAt(t, server, "redis://plain:p%40ss%2Fword%25canary@"+server.address).store.(*Redis)
+	expectFault(t, "Ping without scripts", plain.Ping(t.Context()), "auth")
 	reader := redisBackendAt(t, server, "redis://reader:p%40ss%2Fword%25canary@"+server.address).store.(*Redis)
 	if _, err := reader.Load(t.Context(), "a-1"); !errors.Is(err, ErrAbsent) {
 		t.Errorf("Load as reader = %v, want %v", err, ErrAbsent)

@@ -104,19 +104,31 @@ func (s redisServer) dial(ctx context.Context) (redis.Conn, error) {
 	return &liveConn{ConnWithContext: c.(redis.ConnWithContext), socket: socket}, nil
 }
 
-// A liveConn can tell, without asking the server, that it has hung up.
+// A liveConn can tell, without asking the server, that it has hung up, and
+// knows whether the server has become another's replica.
 type liveConn struct {
 	redis.ConnWithContext
-	socket net.Conn
+	socket  net.Conn
+	replica bool
+}
+
+func (c *liveConn) DoContext(ctx context.Context, command string, args ...any) (any, error) {
+	reply, err := c.ConnWithContext.DoContext(ctx, command, args...)
+	c.replica = c.replica || code(err) == "READONLY"
+	return reply, err
 }
 
 // alive looks at an idle connection's socket without waiting: after a restart
 // of Redis every pooled connection has been closed by the server, and a write
-// on one could not be repeated safely.
+// on one could not be repeated safely. One to a former primary stays open after
+// a failover, while the name leads to the new one.
 func alive(c redis.Conn) error {
 	live, ok := c.(*liveConn)
 	if !ok {
 		return nil
+	}
+	if live.replica {
+		return errors.New("the server was a replica")
 	}
 	sc, ok := live.socket.(syscall.Conn)
 	if !ok {
