@@ -301,3 +301,20 @@ func TestComposeCaddyHealth(t *testing.T) {
 		t.Error("the health check finds no Caddy healthy")
 	}
 }
+
+// BASE_URL may end with a slash, which a site's name in a Caddyfile must not.
+func TestComposeNamesCaddysSite(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "caddy"), []byte("#!/bin/sh\necho \"$SITE\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	caddy := composeProject(t, "", "tls").Services["caddy"]
+	for _, base := range []string{"https://calendar.example.com", "https://calendar.example.com/"} {
+		cmd := exec.Command("/bin/"+caddy.Entrypoint[0], append(slices.Clone(caddy.Entrypoint[1:]), caddy.Command...)...)
+		cmd.Env = []string{"PATH=" + bin, "SITE=" + base}
+		if out, err := cmd.CombinedOutput(); string(out) != "https://calendar.example.com\n" || err != nil {
+			t.Errorf("%s: %q, %v", base, out, err)
+		}
+	}
+}
