@@ -7,7 +7,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+
+	"daybook/internal/session"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -99,6 +104,44 @@ func TestQuietRoutes(t *testing.T) {
 	if got := b.get(t, "/healthz"); got.StatusCode != http.StatusOK {
 		t.Errorf("not alive: %d", got.StatusCode)
 	}
+}
+
+// heldPing is a store that takes its time to say that it is well.
+type heldPing struct {
+	session.Store
+	pings atomic.Int32
+	open  chan struct{}
+}
+
+func (h *heldPing) Ping(ctx context.Context) error {
+	h.pings.Add(1)
+	<-h.open
+	return h.Store.Ping(ctx)
+}
+
+// However many ask whether it is ready, the store is asked once.
+func TestReadyIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestSite(t)
+		held := &heldPing{Store: s.store.Store, open: make(chan struct{})}
+		s.store.Store = held
+		var all sync.WaitGroup
+		for range 20 {
+			b := s.browser("en")
+			all.Go(func() {
+				if got := b.get(t, "/readyz"); got.StatusCode != http.StatusOK {
+					t.Errorf("not ready: %d", got.StatusCode)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := held.pings.Load(); n != 1 {
+			t.Errorf("the store was asked %d times by 20 at once", n)
+		}
+		close(held.open)
+		all.Wait()
+	})
 }
 
 // A handler that panics costs its own request and no other.
