@@ -76,7 +76,7 @@ func serve(ctx context.Context, e environment) error {
 	}
 	public := &http.Server{Handler: leaving(ctx, p.traces.handler(handler), site.Leaving()), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other OPTIONS, with the site's headers
+		DisableGeneralOptionsHandler: true,                                              // OPTIONS * is refused like any other OPTIONS, with the site's headers
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelError)} // no room for connections, panics past the site's own net
 
 	registry := prometheus.NewRegistry()
