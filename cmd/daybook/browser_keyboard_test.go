@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -377,5 +378,30 @@ func current(t *testing.T, c *chrome) {
 	if !ask[bool](b, "document.querySelector('.side details').open") {
 		t.Error("the refresh has closed what was open")
 	}
+
+	// So does the focus on what is no link.
+	ask[bool](b, "document.querySelector('.side button').focus(), true")
+	put("Call grandmother", 20)
+	ask[bool](b, "minutePasses(), true")
+	b.until(shown("Call grandmother"))
+	if !ask[bool](b, "document.querySelector('.side button') === document.activeElement") {
+		t.Error("the refresh has taken the focus from a button")
+	}
+
+	// Where nothing has changed, nothing is replaced.
+	fetched := ask[int](b, "document.querySelector('.grid').same = performance.getEntriesByType('resource').length")
+	for i := range 2 { // the second comes when the first has been looked at
+		ask[bool](b, "minutePasses(), true")
+		b.until(fmt.Sprintf("performance.getEntriesByType('resource').length > %d", fetched+i))
+	}
+	if same := ask[bool](b, "document.querySelector('.grid').same > 0"); !same {
+		t.Error("the refresh has replaced what has not changed")
+	}
 	stay()
+
+	// When the session has ended nobody is signed in without being asked.
+	b.expect("401")
+	b.do(network.ClearBrowserCookies())
+	ask[bool](b, "minutePasses(), true")
+	b.until("location.pathname === '/' && document.querySelector('a[href*=\"return_to=%2fcalendar%2fweek\" i]')")
 }

@@ -153,7 +153,8 @@ func printing(t *testing.T, c *chrome) {
 	b := c.newTab(t, newDemo(t))
 	b.signIn(lena)
 	for _, view := range []string{"day", "workweek", "week", "month", "agenda"} {
-		b.open("/calendar/" + view + "/" + thisMonday().AddDate(0, 0, 1).Format(time.DateOnly))
+		// Last week: this week's hours reach to now, which may be midnight.
+		b.open("/calendar/" + view + "/" + thisMonday().AddDate(0, 0, -6).Format(time.DateOnly))
 		for _, landscape := range []bool{false, true} {
 			var pdf []byte
 			b.do(chromedp.ActionFunc(func(ctx context.Context) (err error) {

@@ -108,8 +108,12 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	account, err := s.Sessions.SignOut(w, r)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	switch {
-	case err == nil && account.ObjectID == "": // nobody was signed in
-		http.Redirect(w, r, "/auth/signed-out", http.StatusSeeOther)
+	case err == nil && account.ObjectID == "": // nobody was signed in, or not any more
+		to := "/auth/signed-out"
+		if s.Sessions.Named(r) {
+			to += "?microsoft=open"
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	case err != nil:
 		return problem{Status: http.StatusServiceUnavailable, Title: "Signed out in this browser only.",

@@ -255,7 +255,7 @@ func TestMailboxHours(t *testing.T) {
 	if got := from.First().Text(); got != "As in my mailbox (8:30 am)" {
 		t.Errorf("the mailbox's is %q", got)
 	}
-	if got := from.Last().Text(); got != "12:00 am" {
+	if got := from.Last().Text(); got != "11:30 pm" {
 		t.Errorf("the last is %q", got)
 	}
 }

@@ -105,23 +105,23 @@ func selects(v *visitor, home graph.Home, now time.Time) []selectField {
 		{"tz", l.T("Time zone"), zones(set.Zone, mailbox)},
 		{"tz2", l.T("Second time zone"), zones(set.SecondZone, l.T("None"))},
 		{"week", l.T("Week starts on"), days},
-		{"from", l.T("Working hours from"), v.halfHours(home, home.Settings.WorkStart)},
-		{"till", l.T("Working hours until"), v.halfHours(home, home.Settings.WorkEnd)},
+		{"from", l.T("Working hours from"), v.halfHours(home, home.Settings.WorkStart, 0)},
+		{"till", l.T("Working hours until"), v.halfHours(home, home.Settings.WorkEnd, 30)},
 		{"clock", l.T("Times"), []option{{"", l.T("As in my mailbox"), set.Clock == ""}, {"24", "15:30", set.Clock == "24"}, {"12", "3:30 PM", set.Clock == "12"}}},
 		{"lang", l.T("Language"), languages},
 		{"theme", l.T("Colours"), []option{{"", l.T("As my device has them"), set.Theme == ""}, {"light", l.T("Light"), set.Theme == "light"}, {"dark", l.T("Dark"), set.Theme == "dark"}}},
 	}
 }
 
-// halfHours offers the times of a day. In force is one that the person chose,
-// or the mailbox's.
-func (v *visitor) halfHours(home graph.Home, inForce int) []option {
+// halfHours offers the times of a day from a minute of it. In force is one that
+// the person chose, or the mailbox's.
+func (v *visitor) halfHours(home graph.Home, inForce, first int) []option {
 	l, h12, set := v.locale, v.hour12(home), v.settings.WorkEnd > 0
 	list := []option{{Value: "", Text: l.T("As in my mailbox"), Selected: !set}}
 	if !set && home.Settings.WorkEnd > 0 {
 		list[0].Text += " (" + minutes(l, inForce, h12) + ")"
 	}
-	for m := 0; m <= 24*60; m += 30 {
+	for m := first; m < first+24*60; m += 30 {
 		list = append(list, option{strconv.Itoa(m), minutes(l, m, h12), set && m == inForce})
 	}
 	return list

@@ -205,6 +205,11 @@ const (
 	prefixPage = "page."
 )
 
+// Unattended is a header of requests that nobody makes, such as those by which
+// an open page keeps itself current: they are no use of a session and put off
+// no idle timeout.
+const Unattended = "Daybook-Unattended"
+
 // Open returns the session that the request's cookie names. It reads the store
 // once, does not write, and sends no cookie. Errors: ErrSignedOut, ErrUnavailable.
 func (s *Sessions) Open(r *http.Request) (*Session, error) {
@@ -216,7 +221,9 @@ func (s *Sessions) Open(r *http.Request) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.noteUse(session)
+	if r.Header.Get(Unattended) == "" {
+		s.noteUse(session)
+	}
 	return session, nil
 }
 

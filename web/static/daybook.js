@@ -8,20 +8,27 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const main = () => $("#main");
   const wide = () => matchMedia("(min-width:700px)").matches;
-  const say = (text) => { const live = $("#live"); live.textContent = ""; setTimeout(() => { live.textContent = text; }, 60); };
+  const say = (text) => { const live = $("dialog[open] [role=status]") || $("#live"); live.textContent = ""; setTimeout(() => { live.textContent = text; }, 60); };
 
   // fetchPage returns the page at url as a document, or null where only a
   // real navigation will do: signed out, moved elsewhere, an error.
-  const fetchPage = async (url, reload) => {
-    const answer = await fetch(url, { cache: reload ? "reload" : "default", credentials: "same-origin", redirect: "follow" });
+  const who = (page) => page.documentElement.lang + $(".menu p", page)?.textContent;
+  const fetchPage = async (url, unattended) => {
+    const answer = await fetch(url, {
+      cache: unattended ? "reload" : "default", headers: unattended ? { "Daybook-Unattended": "1" } : {},
+      credentials: "same-origin", signal: AbortSignal.timeout(20000),
+    });
     const type = answer.headers.get("Content-Type") || "";
-    if (answer.status === 401) location.reload(); // the session has ended: what it showed must go
+    // The session has ended: what it showed must go, and only a person begins another.
+    if (answer.status === 401 && unattended) location.replace("/?return_to=" + encodeURIComponent(place()));
     if (!answer.ok || !type.startsWith("text/html")) return null;
-    return { url: answer.url, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if ($(".menu", page) && who(page) !== who(document)) location.reload(); // somebody else has signed in
+    return { url: answer.url, page };
   };
 
   const place = () => location.pathname + location.search;
-  let rendered = Date.now(), shown = place();
+  let rendered = Date.now(), shown = place(), came = main().outerHTML;
 
   // Who cannot be shown what is new is told of when the old is.
   const stale = () => {
@@ -38,6 +45,7 @@
   // Turning pages. Who turns on before a page has come is led on from there.
   let turning = 0, queue = [];
   const show = (page) => {
+    came = $("#main", page).outerHTML;
     for (const part of ["#main", ".bar nav"]) $(part).replaceWith(document.adoptNode($(part, page)));
     document.title = page.title;
     rendered = Date.now();
@@ -57,7 +65,7 @@
       if (!offline || !push || !stale()) location.assign(url);
       return;
     }
-    if (push) history.pushState({}, "", got.url);
+    if (push && got.url !== location.href) history.pushState({}, "", got.url);
     const hours = $(".grid"), top = scrollY, key = document.activeElement.dataset.key;
     show(got.page);
     const rel = queue.shift();
@@ -112,7 +120,10 @@
     const dialog = document.createElement("dialog");
     dialog.className = "peek";
     dialog.setAttribute("aria-labelledby", "event-title");
-    dialog.append(document.adoptNode(article));
+    const status = document.createElement("p");
+    status.className = "vh";
+    status.setAttribute("role", "status");
+    dialog.append(document.adoptNode(article), status);
     document.body.append(dialog);
     peek = { dialog, link, over: left || location.href };
     history.pushState({}, "", href);
@@ -185,7 +196,7 @@
   };
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape") for (const menu of menus()) { menu.open = false; $("summary", menu).focus(); }
-    if (!document.body.hasAttribute("data-keys") || e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
+    if (!document.body.hasAttribute("data-keys") || e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.shiftKey && e.key.startsWith("Arrow")) return;
     if ($("dialog[open]") || e.target.closest("input,textarea,select,[contenteditable]")) return;
     if (e.key === "?") { e.preventDefault(); help(); return; }
     const target = all("[data-key]").find((el) => el.dataset.key.split(" ").includes(e.key));
@@ -220,7 +231,7 @@
   // Keeping an open calendar current.
 
   const events = (root) => new Map(all(".h-event", root).map((el) =>
-    [el.textContent.replace(/\s+/g, " ").trim() + " " + ($(".u-url", el) || el).getAttribute("href"), ($(".p-name", el) || el).textContent.trim()]));
+    [($(".u-url", el) || el).textContent.replace(/\s+/g, " ").trim() + " " + ($(".u-url", el) || el).getAttribute("href"), ($(".p-name", el) || el).textContent.trim()]));
   const nameOf = (details) => [details.closest("[aria-labelledby]")?.getAttribute("aria-labelledby"), details.parentElement.className, $("summary", details).textContent].join();
   const refresh = async () => {
     // Whoever is reading something opened, or typing, is not interrupted.
@@ -230,17 +241,25 @@
     try { got = await fetchPage(url, true); } catch { /* below */ }
     if (!got) stale();
     if (!got || url !== location.href || mine !== turning || $("dialog[open]") || !$(".cal", got.page)) return;
+    if ($("#main", got.page).outerHTML === came) { $(".stale")?.remove(); return; }
     const before = events(document), after = events(got.page);
     const changed = new Set();
     for (const [key, name] of after) if (!before.has(key)) changed.add(name);
     for (const [key, name] of before) if (!after.has(key)) changed.add(name);
-    const focus = document.activeElement && document.activeElement.getAttribute("href");
-    const scroll = [scrollX, scrollY];
+    // The focus stays where it was: on the same link, or on what is in the same place.
+    const focus = document.activeElement, href = focus.getAttribute("href"), kin = all(focus.localName), at = kin.indexOf(focus);
+    const scroll = [scrollX, scrollY], side = $(".side").scrollTop;
     const opened = new Set(all("details[open]", main()).map(nameOf));
     show(got.page);
     for (const details of all("details", main())) details.open = opened.has(nameOf(details));
     scrollTo(...scroll);
-    if (focus) { const link = $(`a[href="${CSS.escape(focus)}"]`); if (link) link.focus({ preventScroll: true }); }
+    $(".side").scrollTop = side;
+    const now = all(focus.localName);
+    const again = !href && now[at] || now.length === kin.length && now[at].getAttribute("href") === href && now[at] || $(`a[href="${CSS.escape(href)}"]`);
+    if (again && again !== document.body) {
+      if (focus.hasAttribute("tabindex")) again.tabIndex = -1;
+      again.focus({ preventScroll: true });
+    }
     if (changed.size) say($(".cal").dataset.changed + " " + [...changed].slice(0, 5).join(", "));
   };
   let asked = Date.now();
