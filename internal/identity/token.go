@@ -69,6 +69,10 @@ func (p *Provider) token(ctx context.Context, account Account, cache Cache, opt 
 	if json.Unmarshal(account.Home, &a.home) != nil || a.home.HomeAccountID == "" {
 		return "", "", &Error{Problem: SignIn, Code: "no_account"}
 	}
+	if len(p.app.allowed) > 0 && !p.app.allowed[account.TenantID] {
+		// It was when this session began, under other settings.
+		return "", "", &Error{Problem: Rejected, Code: "tenant", Detail: "not allowed: " + account.TenantID}
+	}
 	tokens, err := cache.Load(ctx, false)
 	if err != nil {
 		return "", "", err

@@ -153,6 +153,10 @@ func TestTenants(t *testing.T) {
 				return
 			}
 			s := newStore("s", in.Tokens)
+			narrowed := i.provider(t, func(c *Config) { c.AllowedTenants = []string{"99999999-0000-4000-8000-000000000099"} })
+			if token, err := narrowed.Token(t.Context(), in.Account, s, TokenOptions{}); problem(err) != Rejected {
+				t.Errorf("Token() once the tenant is not allowed any more = %q, %v", token, err)
+			}
 			s.age(0)
 			if _, err := p.Token(t.Context(), in.Account, s, TokenOptions{}); err != nil {
 				t.Errorf("Token() after expiry = %v", err)

@@ -24,7 +24,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 
 // begin sends the browser to Microsoft and lets it remember why.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, want identity.Request) error {
-	if err := s.unhurried(r); err != nil {
+	if err := s.unhurried(r, s.signIns); err != nil {
 		return err
 	}
 	redirect, attempt, err := s.Identity.Begin(r.Context(), want)
@@ -41,8 +41,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, want identity.Req
 }
 
 // unhurried refuses an address that asks for too much.
-func (s *Server) unhurried(r *http.Request) error {
-	if s.signIns.allow(s.site.client(r)) {
+func (s *Server) unhurried(r *http.Request, l *limiter) error {
+	if l.allow(s.site.client(r)) {
 		return nil
 	}
 	return problem{Status: http.StatusTooManyRequests, Title: "Too many sign-ins from your network.",
@@ -150,16 +150,25 @@ func (s *Server) signedOut(w http.ResponseWriter, r *http.Request) error {
 // frontchannelLogout handles GET /auth/frontchannel-logout. Microsoft loads it
 // in a hidden frame, so no cookie of ours arrives; sid alone says which
 // sessions end (OpenID Connect Front-Channel Logout 1.0; Entra sends no iss).
-func (s *Server) frontchannelLogout(w http.ResponseWriter, r *http.Request) error {
+// It has a limit of its own: a network that signs in a lot must not keep its
+// people signed in.
+func (s *Server) frontchannelLogout() handler {
+	ends := newLimiter(s.now)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.unhurried(r, ends); err != nil {
+			return err
+		}
+		return s.endByMicrosoft(w, r)
+	}
+}
+
+func (s *Server) endByMicrosoft(w http.ResponseWriter, r *http.Request) error {
 	// Whoever shows the frame sees an empty page; let Microsoft show it.
 	for _, name := range []string{"Content-Security-Policy", "X-Frame-Options", "Cross-Origin-Resource-Policy"} {
 		w.Header().Del(name)
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self' "+s.Identity.FormAction())
 	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
-	if err := s.unhurried(r); err != nil {
-		return err
-	}
 	sid := r.URL.Query().Get("sid")
 	if len(sid) > 0 && len(sid) <= 128 {
 		ended, err := s.Sessions.EndByMicrosoft(r.Context(), sid)

@@ -108,7 +108,7 @@ func explainIdentity(e *identity.Error) problem {
 	switch e.Problem {
 	case identity.Declined:
 		return problem{Status: http.StatusForbidden, Title: "You did not give Daybook permission.",
-			Text: "Without it Daybook cannot read your calendar, so nothing was signed in or stored.", Action: again, Err: e}
+			Text: "Without it Daybook cannot read your calendar, so nothing was signed in or stored. If Microsoft said that an administrator must approve, please ask yours.", Action: again, Err: e}
 	case identity.Blocked:
 		return problem{Status: http.StatusForbidden, Title: "Your organisation does not allow this sign-in.",
 			Text: "Please ask your administrator, and give them the reference below.", Action: again, Err: e}
@@ -116,6 +116,11 @@ func explainIdentity(e *identity.Error) problem {
 		return unavailable("Daybook's registration with Microsoft needs attention.",
 			"Only the operator of this Daybook can mend it. You are not signed out by this.", time.Minute, e)
 	case identity.Rejected:
+		if e.Code == "tenant" {
+			// Microsoft would send the same person back without asking.
+			return problem{Status: http.StatusForbidden, Title: "Your organisation may not use this Daybook.",
+				Text: "Please sign in with an account of another organisation, or ask whoever runs this Daybook.", Action: action{"Use another account", signInHref + "?switch=1"}, Err: e}
+		}
 		return problem{Status: http.StatusBadRequest, Title: "This sign-in could not be completed.",
 			Text: "The answer that arrived does not belong to a sign-in of this browser. Nothing was stored. Please start again.", Action: again, Err: e}
 	case identity.WrongPerson:

@@ -38,6 +38,7 @@ func TestExplain(t *testing.T) {
 		{"blocked", &identity.Error{Problem: identity.Blocked}, 403, "Your organisation does not allow this sign-in.", 0, again},
 		{"misconfigured", &identity.Error{Problem: identity.Misconfigured}, 503, "Daybook's registration with Microsoft needs attention.", time.Minute, action{}},
 		{"rejected", &identity.Error{Problem: identity.Rejected}, 400, "This sign-in could not be completed.", 0, again},
+		{"another organisation", &identity.Error{Problem: identity.Rejected, Code: "tenant"}, 403, "Your organisation may not use this Daybook.", 0, action{"Use another account", "/auth/login?switch=1"}},
 		{"wrong person", &identity.Error{Problem: identity.WrongPerson}, 401, "Please sign in again.", 0, again},
 		{"of a later version", &identity.Error{Problem: 99}, 503, "Microsoft sign-in cannot be reached at the moment.", 10 * time.Second, action{}},
 

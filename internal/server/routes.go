@@ -16,7 +16,7 @@ func (s *Server) routes() http.Handler {
 	open("GET /auth/callback", s.callback)
 	open("POST /auth/logout", s.logout)
 	open("GET /auth/signed-out", s.signedOut)
-	open("GET /auth/frontchannel-logout", s.frontchannelLogout)
+	open("GET /auth/frontchannel-logout", s.frontchannelLogout())
 	open("GET /healthz", s.healthz)
 	open("GET /readyz", s.readyz())
 	open("GET /static/{file}", s.pages.static)
