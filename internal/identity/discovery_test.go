@@ -172,6 +172,29 @@ func TestDiscoveryKept(t *testing.T) {
 	})
 }
 
+// While Microsoft's document is not to be believed nothing is refreshed, and
+// nobody's refresh token is held to be refused.
+func TestRefreshWithoutDiscovery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		p, a, s := ready(t, i)
+		defer p.Close()
+		i.set(func() { i.document = func(doc map[string]any) { doc["issuer"] = "https://evil.test/x/v2.0" } })
+		time.Sleep(25 * time.Hour)
+		for range 3 {
+			if token, err := p.Token(t.Context(), a, s, TokenOptions{}); problem(err) != Unavailable {
+				t.Errorf("Token() = %q, %v, want Unavailable", token, err)
+			}
+			synctest.Wait()
+		}
+		i.set(func() { i.document = nil })
+		if token, err := p.Token(t.Context(), a, s, TokenOptions{}); err != nil || token == "" {
+			t.Errorf("Token() once it is well = %q, %v", token, err)
+		}
+	})
+}
+
 func TestKeepFor(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{

@@ -94,6 +94,10 @@ func (p *Provider) locked(ctx, asking context.Context, a ask, f *flight) (how, t
 			c.base = tokens
 			return p.accept(ctx, a, f, *c)
 		}
+		if failed.Problem == Rejected {
+			// Of the discovery document, which nobody's tokens are to blame for.
+			failed.Error = &Error{Problem: Unavailable, Code: failed.Code, Detail: failed.Detail}
+		}
 		if failed.dead {
 			current, err := a.cache.Load(asking, true)
 			if now, bad := takeApart(current); err == nil && bad == nil && round == 1 {
@@ -204,7 +208,10 @@ func (p *Provider) otherPerson(ctx context.Context, a ask, answer confidential.A
 			return &Error{Problem: WrongPerson, Code: "wrong_person", Detail: "the refreshed ID token is another person's"}
 		}
 		doc, err := p.discovery.document(ctx)
-		if err != nil || id.Issuer != issuerFor(doc, a.account.TenantID) || id.Audience != p.app.ClientID {
+		if err != nil {
+			return &Error{Problem: Unavailable, Code: "discovery", Detail: "the refreshed ID token cannot be compared with its issuer"}
+		}
+		if id.Issuer != issuerFor(doc, a.account.TenantID) || id.Audience != p.app.ClientID {
 			return &Error{Problem: Rejected, Code: "id_token", Detail: "the refreshed ID token is for another app or from another issuer"}
 		}
 	}
