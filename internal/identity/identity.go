@@ -29,6 +29,11 @@ type Account struct {
 // Key identifies the person: "tid.oid".
 func (a Account) Key() string { return a.TenantID + "." + a.ObjectID }
 
+// Personal reports whether this is a Microsoft account of somebody's own and
+// not of an organisation's. Such accounts share calendars with nobody through
+// Graph: they are not granted TokenOptions.Shared.
+func (a Account) Personal() bool { return a.TenantID == consumers }
+
 // An Attempt is one pending sign-in: what must be remembered between sending a
 // browser to Microsoft and its return. It belongs to that browser alone, is
 // good for one use, and holds secrets (RFC 7636 verifier, nonce).

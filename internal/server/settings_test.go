@@ -138,6 +138,27 @@ func TestSavingKeepsOtherSettings(t *testing.T) {
 
 // Calendars of others are on once Microsoft was told to allow them, and not
 // when that was declined: asking for them would fail on every page.
+// Personal accounts are granted no shared calendars: a wish for them that is the
+// browser's from another account asks Microsoft for nothing.
+func TestSharedCalendarsOfPersonalAccounts(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	priya := s.people[3]
+	priya.TenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"
+	b := s.browser("en-GB")
+	b.signIn(t, priya)
+	b.cookies[settingsCookie] = "shared=on"
+	if got := b.get(t, "/calendar/week/2026-07-08"); got.StatusCode != http.StatusOK {
+		t.Errorf("the calendar answers %d to %s", got.StatusCode, got.Header.Get("Location"))
+	}
+	if got := b.post(t, "/settings", url.Values{"shared": {"on"}}); got.Header.Get("Location") != "/settings?saved=1" {
+		t.Errorf("saving leads to %s", got.Header.Get("Location"))
+	}
+	if got := b.get(t, "/settings").page(t).Find("input[name=shared]").Length(); got != 0 {
+		t.Error("shared calendars are offered")
+	}
+}
+
 func TestAskingForSharedCalendars(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -60,11 +60,11 @@ func (s *Server) settingsPage(w http.ResponseWriter, r *http.Request, v *visitor
 		page.WorkDays = append(page.WorkDays, checkField{Name: "work", Value: strconv.Itoa(int(day)), Label: l.Weekday(day, locale.Wide),
 			On: slices.Contains(home.Settings.WorkDays, day)})
 	}
-	page.Checks = []checkField{
-		{Name: "declined", Value: "hide", Label: l.T("Hide events I have declined"), On: set.HideDeclined},
-		{Name: "shared", Value: "on", Label: l.T("Show calendars that others share with me"), Hint: l.T("Microsoft will ask you once to allow it."), On: set.Shared},
-		{Name: "keys", Value: "on", Label: l.T("Keyboard shortcuts"), Hint: l.T("Press ? on a calendar page to see them."), On: !set.NoKeys},
+	page.Checks = []checkField{{Name: "declined", Value: "hide", Label: l.T("Hide events I have declined"), On: set.HideDeclined}}
+	if !v.account.Personal() {
+		page.Checks = append(page.Checks, checkField{Name: "shared", Value: "on", Label: l.T("Show calendars that others share with me"), Hint: l.T("Microsoft will ask you once to allow it."), On: set.Shared})
 	}
+	page.Checks = append(page.Checks, checkField{Name: "keys", Value: "on", Label: l.T("Keyboard shortcuts"), Hint: l.T("Press ? on a calendar page to see them."), On: !set.NoKeys})
 	for _, g := range groups(v, home.Calendars) {
 		page.Calendars = append(page.Calendars, g.Calendars...)
 	}
@@ -174,7 +174,7 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 			set.toggle(hash)
 		}
 	}
-	if set.Shared && !v.settings.Shared {
+	if set.Shared && !v.settings.Shared && !v.account.Personal() {
 		// On only once Microsoft has let us: see callback.
 		set.Shared = false
 		s.keep(w, set)

@@ -40,6 +40,8 @@ func (s *Server) signedIn(h accountHandler) handler {
 		}
 		account := open.Account()
 		set := s.settingsOf(r)
+		// The wish may be another account's, of the same browser.
+		set.Shared = set.Shared && !account.Personal()
 		v := &visitor{
 			session:  open,
 			account:  account,
