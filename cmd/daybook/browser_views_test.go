@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -121,13 +122,16 @@ const layoutShifts = `new Promise(done => {
 	}));
 })`
 
-// A slowNetwork brings a page in pieces, a column of a grid in each, and each
-// when the one before it has been painted.
+// A slowNetwork brings a page in pieces, a column of a grid or a link to a view
+// in each, and each when the one before it has been painted.
 type slowNetwork struct {
 	site           http.Handler
 	slow           atomic.Bool // the next page comes so
 	painted, whole chan struct{}
 }
+
+// pieceEnds are the ends of columns, and of the links to the views.
+var pieceEnds = regexp.MustCompile(`</ol></div>\n|data-key="[dxw]".*?</a>`)
 
 func (n *slowNetwork) before(site http.Handler) http.Handler {
 	n.site, n.painted, n.whole = site, make(chan struct{}), make(chan struct{})
@@ -145,8 +149,10 @@ func (n *slowNetwork) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(w.Header(), page.Header())
 	w.Header().Del("Content-Length")
 	w.WriteHeader(page.Code)
-	for _, piece := range strings.SplitAfter(page.Body.String(), "</ol></div>\n") {
-		io.WriteString(w, piece)
+	text, sent := page.Body.String(), 0
+	for _, piece := range append(pieceEnds.FindAllStringIndex(text, -1), []int{0, len(text)}) {
+		io.WriteString(w, text[sent:piece[1]])
+		sent = piece[1]
 		http.NewResponseController(w).Flush()
 		select {
 		case <-n.painted:

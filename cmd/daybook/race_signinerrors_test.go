@@ -45,7 +45,7 @@ func TestRaceSignInErrors(t *testing.T) {
 		"key from somewhere":        {tamper: simulator.KeyFromURL("https://evil.example/keys"), status: 400},
 		"another audience":          {tamper: simulator.WrongAudience, status: 400},
 		"another issuer":            {tamper: simulator.ForeignIssuer, status: 400},
-		"another tenant":            {tamper: simulator.ForeignTenant, status: 400},
+		"another tenant":            {tamper: simulator.ForeignTenant, status: 403, says: "organisation"},
 		"another nonce":             {tamper: simulator.WrongNonce, status: 400},
 		"no nonce":                  {tamper: simulator.NoNonce, status: 400},
 		"expired":                   {tamper: simulator.Expired, status: 400},
