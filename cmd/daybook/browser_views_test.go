@@ -67,6 +67,9 @@ func awkwardWeek(t *testing.T, c *chrome, width, height int64) {
 	for _, view := range []string{"day", "week"} {
 		b.open("/calendar/" + view + "/" + day)
 		b.look("awkward-"+view, width)
+		if over := ask[[]string](b, timeOverName); width < 700 && len(over) > 0 {
+			t.Errorf("times lie over names: %q", over)
+		}
 	}
 	b.click(".more summary")
 	b.until("document.querySelector('.fold').checkVisibility()")
@@ -182,6 +185,10 @@ func (n *slowNetwork) open(b *tab, path string) {
 		}
 	}
 }
+
+// timeOverName lists the events of a list whose time does not fit into its column.
+const timeOverName = `[...document.querySelectorAll('.ev:not(.days) .line')].filter(e => e.checkVisibility()).filter(e =>
+	e.querySelector('.when').scrollWidth > e.querySelector('.when').clientWidth + 1).map(e => e.textContent)`
 
 // tooWide lists what makes the page scroll sideways.
 const tooWide = `document.documentElement.scrollWidth <= innerWidth ? [] :
