@@ -4,15 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"daybook/internal/simulator"
 )
 
 var keyboardParts = []browserPart{
@@ -22,7 +18,6 @@ var keyboardParts = []browserPart{
 	{"an event over the calendar", dialog},
 	{"of two things asked for the last is shown", lastAsked},
 	{"pages turn without a reload", turning},
-	{"an open calendar keeps itself current", current},
 }
 
 func keyboardAlone(t *testing.T, c *chrome) {
@@ -323,85 +318,4 @@ func turning(t *testing.T, c *chrome) {
 	if at := ask[string](b, "document.querySelector('.bar [aria-current]').textContent"); at != "Calendar" {
 		t.Errorf("the bar says that this is %q", at)
 	}
-}
-
-// current changes the mailbox under an open week. The page's clock is put
-// forward instead of waited for.
-func current(t *testing.T, c *chrome) {
-	d := newDemo(t)
-	b := c.newTab(t, d)
-	b.do(chromedp.ActionFunc(onNewDocument(`
-		const now = Date.now;
-		let ahead = 0;
-		Date.now = () => now() + ahead;
-		const ticks = [];
-		window.setInterval = f => ticks.push(f);
-		window.minutePasses = () => { ahead += 60000; ticks.forEach(f => f()); };
-		window.comesBack = () => { ahead += 30000; document.dispatchEvent(new Event('visibilitychange')); };`)))
-	b.signIn(lena)
-	b.open(weekPath())
-	stay := b.staying()
-	at := thisMonday().AddDate(0, 0, 5)
-	put := func(name string, hour int) string {
-		start := time.Date(at.Year(), at.Month(), at.Day(), hour, 0, 0, 0, time.UTC)
-		id, err := d.sim.Put(d.sim.Person(lena), simulator.Event{Subject: name, Start: start, End: start.Add(time.Hour)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return id
-	}
-	shown := func(name string) string {
-		return fmt.Sprintf("[...document.querySelectorAll('.p-name')].some(e => e.textContent === %q)", name)
-	}
-	said := func(name string) string {
-		return fmt.Sprintf("document.querySelector('#live').textContent.includes(%q)", name)
-	}
-
-	id := put("Paint the fence", 14)
-	ask[bool](b, designReview+".focus(), minutePasses(), true")
-	b.until(shown("Paint the fence") + " && " + said("Paint the fence"))
-	if !ask[bool](b, designReview+" === document.activeElement") {
-		t.Error("the refresh has taken the focus away")
-	}
-	if err := d.sim.Remove(d.sim.Person(lena), id); err != nil {
-		t.Fatal(err)
-	}
-	put("Water the plants", 16)
-	ask[bool](b, "comesBack(), true")
-	b.until("!" + shown("Paint the fence") + " && " + shown("Water the plants") + " && " + said("Water the plants"))
-
-	// What is being read stays open.
-	ask[bool](b, "document.querySelector('.side details').open = true")
-	put("Feed the cat", 18)
-	ask[bool](b, "minutePasses(), true")
-	b.until(shown("Feed the cat"))
-	if !ask[bool](b, "document.querySelector('.side details').open") {
-		t.Error("the refresh has closed what was open")
-	}
-
-	// So does the focus on what is no link.
-	ask[bool](b, "document.querySelector('.side button').focus(), true")
-	put("Call grandmother", 20)
-	ask[bool](b, "minutePasses(), true")
-	b.until(shown("Call grandmother"))
-	if !ask[bool](b, "document.querySelector('.side button') === document.activeElement") {
-		t.Error("the refresh has taken the focus from a button")
-	}
-
-	// Where nothing has changed, nothing is replaced.
-	fetched := ask[int](b, "document.querySelector('.grid').same = performance.getEntriesByType('resource').length")
-	for i := range 2 { // the second comes when the first has been looked at
-		ask[bool](b, "minutePasses(), true")
-		b.until(fmt.Sprintf("performance.getEntriesByType('resource').length > %d", fetched+i))
-	}
-	if same := ask[bool](b, "document.querySelector('.grid').same > 0"); !same {
-		t.Error("the refresh has replaced what has not changed")
-	}
-	stay()
-
-	// When the session has ended nobody is signed in without being asked.
-	b.expect("401")
-	b.do(network.ClearBrowserCookies())
-	ask[bool](b, "minutePasses(), true")
-	b.until("location.pathname === '/' && document.querySelector('a[href*=\"return_to=%2fcalendar%2fweek\" i]')")
 }
