@@ -182,6 +182,10 @@ func TestRefreshWithoutDiscovery(t *testing.T) {
 		defer p.Close()
 		i.set(func() { i.document = func(doc map[string]any) { doc["issuer"] = "https://evil.test/x/v2.0" } })
 		time.Sleep(25 * time.Hour)
+		if _, _, err := p.Begin(t.Context(), Request{}); err != nil {
+			t.Errorf("Begin() with the old document = %v", err)
+		}
+		synctest.Wait() // until the new one has come
 		for range 3 {
 			if token, err := p.Token(t.Context(), a, s, TokenOptions{}); problem(err) != Unavailable {
 				t.Errorf("Token() = %q, %v, want Unavailable", token, err)
