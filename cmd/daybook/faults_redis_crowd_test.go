@@ -7,55 +7,11 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 )
-
-// F2, F12: more people than there are connections meet a Redis that hangs. All
-// of them are told soon, who needs no session is served, and when Redis is back
-// so is everything else.
-func TestFaultRedisHungCrowd(t *testing.T) {
-	t.Parallel()
-	addr, admin := freeAddr(t), freeAddr(t)
-	m := newStage(t, "http://"+addr)
-	r := runRedis(t)
-	m.start(addr, "SESSION_STORE=redis", r.url(r.addr), "ADMIN_ADDR="+admin)
-	b := m.signedIn(m.people[0])
-	before := vitalsOf(t, admin)
-	r.signal(syscall.SIGSTOP)
-	var crowd sync.WaitGroup
-	var latest atomic.Int64
-	for range 200 { // the pool has 128
-		crowd.Go(func() {
-			page, err := b.send(http.MethodGet, week, nil)
-			if err != nil || page.status != http.StatusServiceUnavailable || page.header.Get("Retry-After") == "" || len(page.header["Set-Cookie"]) > 0 {
-				t.Errorf("calendar: %v, %v", page, err)
-			}
-			for took := int64(page.took); ; {
-				if was := latest.Load(); took <= was || latest.CompareAndSwap(was, took) {
-					return
-				}
-			}
-		})
-	}
-	status(t, "F2 front page of a stranger meanwhile", m.visitor().get("/"), http.StatusOK)
-	status(t, "F2 healthz meanwhile", m.visitor().get("/healthz"), http.StatusOK)
-	crowd.Wait()
-	t.Logf("F2 the last of 200 was told after %v", time.Duration(latest.Load()).Round(time.Millisecond))
-	if took := time.Duration(latest.Load()); took > 2*faultPatience { // for 200 at once on a busy machine
-		t.Errorf("the last was told after %v", took)
-	}
-	r.signal(syscall.SIGCONT)
-	eventually(t, 10*time.Second, "goroutines and connections are as before", func() bool {
-		now := vitalsOf(t, admin)
-		return now.goroutines <= before.goroutines+20 && now.files <= before.files+40 // the pool keeps 32
-	})
-	eventually(t, 10*time.Second, "ready again without a restart", func() bool { return b.get("/readyz").status == http.StatusOK })
-	status(t, "F2 calendar afterwards, same cookie", b.get(week), http.StatusOK)
-}
 
 // F3: however slow Redis is, an expired token is renewed once, by one of two
 // servers, and every tab gets its page or is asked to come again.

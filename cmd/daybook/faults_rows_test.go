@@ -46,6 +46,7 @@ var faultRows = []struct{ fault, tests string }{
 	{"memory", "TestFaultSoak TestFaultMemoryLimit TestNothingPilesUp TestPeopleAreBounded TestVerdictsBounded"},
 	{"two versions on one store", "TestFaultTwoVersions TestGoldenRecords"},
 	{"secrets are changed, or wrong", "TestFaultSessionSecretRotated TestRotation TestRotateSecrets TestRotateSecretsInstanceByInstance"},
+	{"disk hung", "TestFaultDiskHungCrowd"},
 }
 
 // Every fault has its tests, and every test of `make faults` its fault.

@@ -34,8 +34,9 @@ import (
 // a folder take turns by flock on its file .lock.
 type Dir struct {
 	root    *os.Root
-	writers turns // one goroutine a subfolder asks for the flock
-	lockers turns // the same for Lock
+	calls   chan struct{} // one token for each goroutine that waits for the disk
+	writers turns         // one goroutine a subfolder asks for the flock
+	lockers turns         // the same for Lock
 }
 
 // OpenDir makes the folder unless it exists, restricts it to its owner, and
@@ -53,7 +54,7 @@ func OpenDir(name string) (*Dir, error) {
 		root.Close()
 		return nil, fmt.Errorf("session folder %s: %w", name, err)
 	}
-	return &Dir{root: root}, nil
+	return &Dir{root: root, calls: make(chan struct{}, diskCalls)}, nil
 }
 
 // makeFolder makes a folder, and those above it that are missing. Each is synced
@@ -125,7 +126,9 @@ func (d *Dir) Load(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, faultOf("load", err)
 	}
-	value, err := read(d.root, path.Join(place(key), key))
+	ctx, cancel := context.WithTimeout(ctx, diskPatience)
+	defer cancel()
+	value, err := within(ctx, d, func() {}, func() ([]byte, error) { return read(d.root, path.Join(place(key), key)) })
 	return value, wrap("load", err)
 }
 

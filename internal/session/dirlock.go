@@ -17,18 +17,38 @@ import (
 // lockSuffix is what the file of a [Dir.Lock] has after the key.
 const lockSuffix = ".lock"
 
+const (
+	// diskPatience is how long a call of a [Dir] takes at most. A writer waits
+	// for its turn no longer than patience, so that it has time for the rest.
+	diskPatience = 3 * patience / 2
+	// diskCalls is how many goroutines wait for the disk at most, far below the
+	// number of threads that an operator allows a service.
+	diskCalls = 64
+)
+
 // inShard calls do with the subfolder while no other writer, in any process,
-// is in it. Without create, a subfolder that is not there yields missing.
+// is in it. Without create, a subfolder that is not there yields missing. It
+// may return while do still runs: see [within].
 func (d *Dir) inShard(ctx context.Context, name string, create bool, do func(*os.Root) error, missing error) error {
-	// A writer that was stopped inside must not hold up requests for good.
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, diskPatience)
 	defer cancel()
-	leave, err := d.writers.take(ctx, name)
+	// A writer that was stopped inside, or that the disk holds up, must not hold
+	// up requests for good. It keeps its turn, so that never more than one
+	// goroutine waits for a folder.
+	waiting, done := context.WithTimeout(ctx, patience)
+	defer done()
+	leave, err := d.writers.take(waiting, name)
 	if err != nil {
 		return err
 	}
-	defer func() { leave() }()
+	_, err = within(ctx, d, leave, func() (none struct{}, err error) {
+		return none, d.flocked(ctx, name, create, do, missing)
+	})
+	return err
+}
 
+// flocked is inShard for who has the turn of this process.
+func (d *Dir) flocked(ctx context.Context, name string, create bool, do func(*os.Root) error, missing error) error {
 	shard, err := d.root.OpenRoot(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
@@ -44,46 +64,54 @@ func (d *Dir) inShard(ctx context.Context, name string, create bool, do func(*os
 	if err != nil {
 		return err
 	}
-	got := flock(lock)
+	defer lock.Close() // which gives up the flock
+	if err := flock(lock); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil { // nobody waits for what would come now
+		return err
+	}
+	return do(shard)
+}
+
+// within returns what do returns, or when ctx ends: the kernel cannot be called
+// off a file call, and on a disk that hangs each keeps a thread of the process.
+// So no more than [diskCalls] wait at a time, and the others for them. At the
+// end of do, or if it is not called, done is.
+func within[T any](ctx context.Context, d *Dir, done func(), do func() (T, error)) (value T, err error) {
 	select {
-	case err = <-got:
-		defer lock.Close() // which gives up the flock
-		if err != nil {
-			return err
-		}
-		return do(shard)
+	case d.calls <- struct{}{}:
 	case <-ctx.Done():
-		// The kernel cannot be called off. Until it answers the turn is kept, so
-		// that never more than one goroutine waits for a folder.
-		turn := leave
-		leave = func() {}
-		go func() {
-			<-got
-			lock.Close()
-			turn()
-		}()
-		return ctx.Err()
+		done()
+		return value, ctx.Err()
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	came := make(chan result, 1)
+	go func() {
+		value, err := do()
+		<-d.calls
+		done()
+		came <- result{value, err}
+	}()
+	select {
+	case r := <-came:
+		return r.value, r.err
+	case <-ctx.Done():
+		return value, ctx.Err()
 	}
 }
 
 // flock takes the exclusive lock of f, waiting in the kernel, which serves
 // those who wait in turn, however busy others are.
-func flock(f *os.File) <-chan error {
-	got := make(chan error, 1)
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if !errors.Is(err, unix.EWOULDBLOCK) {
-		got <- err
-		return got
-	}
-	go func() {
-		for {
-			if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
-				got <- err
-				return
-			}
+func flock(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			return err
 		}
-	}()
-	return got
+	}
 }
 
 func (d *Dir) makeShard(name string) (*os.Root, error) {
@@ -166,7 +194,7 @@ func (d *Dir) Lock(ctx context.Context, key string) (func(), error) {
 	}
 	name := path.Join(place(key), key+lockSuffix)
 	for {
-		f, err := d.openLockIn(name)
+		f, err := within(ctx, d, func() {}, func() (*os.File, error) { return d.openLockIn(name) })
 		if err == nil {
 			err = pollFlock(ctx, f, 2*time.Millisecond, 40*time.Millisecond)
 			if err == nil && !d.isAt(f, name) {
@@ -184,10 +212,13 @@ func (d *Dir) Lock(ctx context.Context, key string) (func(), error) {
 			return nil, wrap("lock", err)
 		}
 		return sync.OnceFunc(func() {
-			// Removed while still locked, so nobody's new lock is removed.
-			d.root.Remove(name)
-			f.Close()
-			leave()
+			ctx, cancel := context.WithTimeout(context.Background(), diskPatience)
+			defer cancel()
+			// Removed while still locked, so nobody's new lock is removed. What
+			// stays is for Sweep.
+			_, _ = within(ctx, d, func() { f.Close(); leave() }, func() (struct{}, error) {
+				return struct{}{}, d.root.Remove(name)
+			})
 		}), nil
 	}
 }

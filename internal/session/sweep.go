@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -95,7 +96,7 @@ func (d *Dir) hasExpired(root *os.Root, name string, now time.Time) bool {
 // any temporary file belongs to nobody, and what was found to have expired is
 // looked at again, because it may have been touched or replaced since.
 func (d *Dir) removeStale(ctx context.Context, entries []string, now time.Time) (int, error) {
-	var swept int
+	var swept atomic.Int64 // inShard may return earlier than what it calls
 	err := d.inShard(ctx, path.Dir(entries[0]), false, func(shard *os.Root) error {
 		var first error
 		for _, entry := range entries {
@@ -106,7 +107,7 @@ func (d *Dir) removeStale(ctx context.Context, entries []string, now time.Time) 
 			}
 			err := shard.Remove(name)
 			if err == nil && !temporary {
-				swept++
+				swept.Add(1)
 			}
 			if err != nil && first == nil && !errors.Is(err, fs.ErrNotExist) {
 				first = err
@@ -114,7 +115,7 @@ func (d *Dir) removeStale(ctx context.Context, entries []string, now time.Time) 
 		}
 		return first
 	}, nil)
-	return swept, err
+	return int(swept.Load()), err
 }
 
 // removeLock removes a lock file unless somebody has it locked.
