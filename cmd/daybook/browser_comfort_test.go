@@ -2,6 +2,10 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +24,9 @@ var comfortParts = []browserPart{
 	{"far from home", farFromHome},
 	{"to a date", toDate},
 	{"a phone", onPhone},
+	{"calendars are switched and months turned beside the page", beside},
+	{"another version of Daybook", otherVersion},
+	{"a form is sent once", sentOnce},
 }
 
 // inSight scrolls a week to its end: the headings of its days, its bar and the
@@ -130,7 +137,12 @@ func toDate(t *testing.T, c *chrome) {
 
 // onPhone looks at what a thumb finds.
 func onPhone(t *testing.T, c *chrome) {
-	b := c.newTab(t, newDemo(t), emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+	d := newDemo(t)
+	start := thisMonday().Add(34 * time.Hour)
+	if _, err := d.sim.Put(d.sim.Person(lena), simulator.Event{Subject: "On call", Start: start, End: start.Add(72 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	b := c.newTab(t, d, emulation.SetDeviceMetricsOverride(390, 844, 1, true))
 	b.signIn(lena)
 	day := time.Now().Format(time.DateOnly)
 	b.open("/calendar/month/" + day)
@@ -138,6 +150,11 @@ func onPhone(t *testing.T, c *chrome) {
 	at := ask[[]float64](b, "(r => [r.x + r.width / 2, r.y + r.height / 2])([...document.querySelectorAll('.month .day .ev:not(.days)')].find(e => e.getBoundingClientRect().top > 200).getBoundingClientRect())")
 	b.do(chromedp.MouseClickXY(at[0], at[1]))
 	b.at("/calendar/day/")
+	// What goes on for days says on each of them when it ends.
+	b.open(weekPath())
+	if sizes := ask[[]float64](b, "[...document.querySelectorAll('.ev:not(.h-event) .till>*')].map(e => e.getBoundingClientRect().width)"); len(sizes) == 0 || slices.Min(sizes) < 20 {
+		t.Errorf("the ends of what goes on are %v pixels wide", sizes)
+	}
 	b.open("/calendar/month/" + day)
 	b.click(".views a[data-key=w]")
 	b.at("/calendar/week/")
@@ -153,7 +170,9 @@ func onPhone(t *testing.T, c *chrome) {
 // current changes the mailbox under an open week. The page's clock is put
 // forward instead of waited for.
 func current(t *testing.T, c *chrome) {
-	d := newDemo(t)
+	noon := time.Now().Truncate(24 * time.Hour).Add(11 * time.Hour)
+	var passed atomic.Int64 // minutes
+	d := newDemoAt(t, func() time.Time { return noon.Add(time.Duration(passed.Load()) * time.Minute) })
 	b := c.newTab(t, d)
 	b.do(chromedp.ActionFunc(onNewDocument(`
 		const now = Date.now;
@@ -215,13 +234,15 @@ func current(t *testing.T, c *chrome) {
 
 	// Where nothing has changed, nothing is replaced.
 	fetched := ask[int](b, "document.querySelector('.grid').same = performance.getEntriesByType('resource').length")
-	for i := range 2 { // the second comes when the first has been looked at
+	for i := range 3 { // each comes when the one before has been looked at
+		passed.Add(4) // the server says since when, and where the line is at
 		ask[bool](b, "minutePasses(), true")
 		b.until(fmt.Sprintf("performance.getEntriesByType('resource').length > %d", fetched+i))
 	}
 	if same := ask[bool](b, "document.querySelector('.grid').same > 0"); !same {
 		t.Error("the refresh has replaced what has not changed")
 	}
+	b.until("document.querySelector('.cal').dataset.stale.includes('12:12') || document.querySelector('.cal').dataset.stale.includes('13:12')")
 	stay()
 
 	// When the session has ended nobody is signed in without being asked.
@@ -229,4 +250,84 @@ func current(t *testing.T, c *chrome) {
 	b.do(network.ClearBrowserCookies())
 	ask[bool](b, "minutePasses(), true")
 	b.until("location.pathname === '/' && document.querySelector('a[href*=\"return_to=%2fcalendar%2fweek\" i]')")
+}
+
+// beside uses what is folded beside the calendar of a narrow window: it stays
+// open, and the focus where it was.
+func beside(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t), emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+	b.signIn(lena)
+	b.open("/calendar/month/2026-03-04")
+	stay := b.staying()
+	b.click(".side summary")
+	b.click(".mini caption a:last-child")
+	const open = " && document.querySelector('.side details').open && !document.querySelector('#main[aria-busy]')"
+	b.until("location.pathname === '/calendar/month/2026-04-04' && document.activeElement === document.querySelector('.mini caption a:last-child')" + open)
+
+	before := ask[int](b, "document.querySelectorAll('.h-event').length")
+	b.click(".cals button")
+	b.until("document.querySelector('.cals button').getAttribute('aria-pressed') === 'false' && document.activeElement === document.querySelector('.cals button')" + open)
+	if after := ask[int](b, "document.querySelectorAll('.h-event').length"); after >= before {
+		t.Errorf("%d events without a calendar, %d with it", after, before)
+	}
+	b.shoot("beside-the-page")
+	// Two at once are both done.
+	ask[bool](b, "(all => (all[0].click(), all[1].click(), true))(document.querySelectorAll('.cals button'))")
+	b.until("['true', 'false'].every((on, i) => document.querySelectorAll('.cals button')[i].getAttribute('aria-pressed') === on)" + open)
+	stay()
+}
+
+// otherVersion has a page come from a Daybook with another script.
+func otherVersion(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t))
+	b.signIn(lena)
+	b.open("/calendar/week/2026-03-04")
+	b.staying()
+	ask[string](b, "document.querySelector('script[src]').dataset.version = 'former'")
+	b.press("j")
+	b.until("location.pathname === '/calendar/week/2026-03-11' && !window.stays && document.readyState === 'complete'")
+	stay := b.staying()
+	b.press("j")
+	b.until("location.pathname === '/calendar/week/2026-03-18' && !document.querySelector('#main[aria-busy]')")
+	stay()
+}
+
+// sentOnce clicks again on "Sign out" while Microsoft takes its time: the second
+// click must not call off the way there.
+func sentOnce(t *testing.T, c *chrome) {
+	var sent atomic.Int32
+	arrived, clicked := make(chan bool, 2), make(chan bool)
+	b := c.newTab(t, newDemo(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/auth/logout":
+				sent.Add(1)
+			case strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/logout"):
+				arrived <- true
+				<-clicked
+			case r.URL.Path == "/arrived":
+				<-arrived
+				return
+			case r.URL.Path == "/clicked":
+				close(clicked)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}))
+	b.expect("Clear-Site-Data")
+	b.signIn(lena)
+	b.open("/profile")
+	b.click(".menu summary")
+	// From within: a page that is being left is not to be asked from outside.
+	ask[bool](b, `addEventListener('submit', async e => {
+		await fetch('/arrived');
+		e.submitter.click();
+		await fetch('/clicked');
+	}, {once: true}), true`)
+	b.click(".menu form button")
+	b.until("!document.querySelector('.menu')")
+	if n := sent.Load(); n != 1 {
+		t.Errorf("a form is sent %d times", n)
+	}
 }

@@ -99,6 +99,12 @@ type demo struct {
 // behind whatever is wrapped around it.
 func newDemo(t *testing.T, wrap ...func(http.Handler) http.Handler) demo {
 	t.Helper()
+	return newDemoAt(t, time.Now, wrap...)
+}
+
+// newDemoAt is newDemo with a clock that its pages go by.
+func newDemoAt(t *testing.T, now func() time.Time, wrap ...func(http.Handler) http.Handler) demo {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +120,7 @@ func newDemo(t *testing.T, wrap ...func(http.Handler) http.Handler) demo {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.close)
-	site, err := server.New(server.Config{Parts: p.Parts, BaseURL: c.Web.BaseURL, Web: web.Files, Log: quiet, Now: time.Now})
+	site, err := server.New(server.Config{Parts: p.Parts, BaseURL: c.Web.BaseURL, Web: web.Files, Log: quiet, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,9 @@ var contentTypes = map[string]string{
 	".webmanifest": "application/manifest+json",
 }
 
+// hashedName is what newAssets calls a file.
+var hashedName = regexp.MustCompile(`^([^.]+)\.[0-9a-f]{12}(\.[a-z]+)$`)
+
 // unread is what is left out of what is served: comments, which are for whoever
 // reads the sources, and in scripts the indentation.
 var unread = map[string]*regexp.Regexp{
@@ -96,14 +99,21 @@ func (a *assets) path(name string) (string, error) {
 	return "/static/" + hashed, nil
 }
 
-// static handles GET /static/{file}.
+// static handles GET /static/{file}. What another version calls a file gets
+// this version's, which nobody keeps: while servers are updated a page may come
+// from one and its style from another.
 func (a *assets) static(w http.ResponseWriter, r *http.Request) error {
-	f, found := a.files[r.PathValue("file")]
+	name, keep := r.PathValue("file"), "public, max-age=31536000, immutable"
+	f, found := a.files[name]
+	if m := hashedName.FindStringSubmatch(name); !found && m != nil {
+		f, found = a.files[a.hashed[m[1]+m[2]]]
+		keep = "no-store"
+	}
 	if !found {
 		return errNotFound
 	}
 	w.Header().Set("Content-Type", f.contentType)
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Cache-Control", keep)
 	w.Header().Set("Vary", "Accept-Encoding") // and not Cookie: a file is everybody's
 	content := f.content
 	if headerHas(r.Header, "Accept-Encoding", "gzip") {

@@ -95,11 +95,16 @@ func TestStatic(t *testing.T) {
 			t.Errorf("POST %s: %d, Allow %q", path, got.StatusCode, got.Header.Get("Allow"))
 		}
 	}
-	for _, path := range []string{"/static/", "/static/daybook.css", "/static/daybook.000000000000.css", "/static/..%2fweb.go", "/static/a/b", "/static/%00"} {
+	for _, path := range []string{"/static/", "/static/daybook.css", "/static/nothing.000000000000.css", "/static/daybook.00000000000.css", "/static/..%2fweb.go", "/static/a/b", "/static/%00"} {
 		got := b.get(t, path)
 		if got.StatusCode != http.StatusNotFound || strings.Contains(got.Header.Get("Cache-Control"), "immutable") || strings.Contains(got.text, "<html") {
 			t.Errorf("%s: %d, Cache-Control %q", path, got.StatusCode, got.Header.Get("Cache-Control"))
 		}
+	}
+	// The page of another version, whose style this is the nearest to.
+	other := b.get(t, "/static/daybook.000000000000.css")
+	if same := b.get(t, found[0]); other.StatusCode != http.StatusOK || other.Header.Get("Cache-Control") != "no-store" || other.text != same.text {
+		t.Errorf("another version's: %d, Cache-Control %q, %d bytes", other.StatusCode, other.Header.Get("Cache-Control"), len(other.text))
 	}
 }
 

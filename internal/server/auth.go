@@ -109,11 +109,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	switch {
 	case err == nil && account.ObjectID == "": // nobody was signed in, or not any more
-		to := "/auth/signed-out"
-		if s.Sessions.Named(r) {
-			to += "?microsoft=open"
-		}
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		// A second click may have called off the way to Microsoft.
+		http.Redirect(w, r, "/auth/signed-out?microsoft=open", http.StatusSeeOther)
 		return nil
 	case err != nil:
 		return problem{Status: http.StatusServiceUnavailable, Title: "Signed out in this browser only.",

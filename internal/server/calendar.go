@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"daybook/internal/calendar"
 	"daybook/internal/graph"
 	"daybook/internal/locale"
+	"daybook/internal/session"
 )
 
 // calendarPage shows one view of the calendar; exactly one of Grid, Month and
@@ -27,11 +29,15 @@ type calendarPage struct {
 	Agenda  []dayView
 }
 
+// SearchPath is where the navigation's search is.
+func (p calendarPage) SearchPath() string { return p.Search }
+
 // turning is how one gets from a view to its neighbours.
 type turning struct {
 	Heading, Week         string
 	Prev, Next, TodayHref string
 	Here                  string     // this page, to come back to after a form
+	Search                string     // the search, in the same zone
 	Kept                  url.Values // what of it a form has to send again
 	Date                  string
 	Narrow                string // where narrow screens go at first, if not here
@@ -56,7 +62,7 @@ func (s *Server) calendar(w http.ResponseWriter, r *http.Request, v *visitor) er
 		return err
 	}
 	today := calendar.DateOf(s.now().In(s.zone(v, home)))
-	http.Redirect(w, r, "/calendar/"+v.settings.viewOr(calendar.Week)+"/"+today.String(), http.StatusSeeOther)
+	http.Redirect(w, r, "/calendar/"+string(cmp.Or(v.lastView, calendar.Week))+"/"+today.String(), http.StatusSeeOther)
 	return nil
 }
 
@@ -102,10 +108,8 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error 
 		return err
 	}
 	s.prefetch(r, v, kind, date, home, loc)
-	if v.settings.View != string(kind) {
-		kept := s.settingsOf(r)
-		kept.View = string(kind)
-		s.keep(w, kept)
+	if v.lastView != kind && r.Header.Get(session.Unattended) == "" {
+		s.put(w, viewCookie, string(kind))
 	}
 
 	d := s.drawing(v, home, loc, ask)
@@ -115,10 +119,10 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request, v *visitor) error 
 		Mini:    d.mini(kind, date, days, ask),
 		Groups:  groups(v, home.Calendars),
 		Missing: d.missing(home, got),
-		Away:    d.away(kind, date, own),
+		Away:    d.away(own, ask.home().path(kind, date)),
 		Stale:   d.T("Not reachable just now. This is as of %s.", d.Clock(d.now.In(loc), d.h12)),
 	}
-	if v.settings.View == "" && kind == calendar.Week {
+	if v.lastView == "" && kind == calendar.Week {
 		page.Narrow = ask.path(calendar.Agenda, date)
 	}
 	page.layout = s.layout(v, "calendar", page.Heading)
@@ -148,6 +152,26 @@ func askFrom(q url.Values) (ask, error) {
 		a.zone = tz
 	}
 	return a, nil
+}
+
+// home is the same in the person's own zone.
+func (a ask) home() ask {
+	a.zone = ""
+	return a
+}
+
+// searchPath leads to what a search finds, in the same zone.
+func (a ask) searchPath(query string) string {
+	a.all = false
+	q := a.values()
+	if query != "" {
+		q.Set("q", query)
+	}
+	path := "/calendar/search"
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return path
 }
 
 func (a ask) values() url.Values {

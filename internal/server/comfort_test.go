@@ -164,6 +164,18 @@ func TestWhoseTimes(t *testing.T) {
 	if got, _ := away.Find(".cal").Attr("data-stale"); got != "Not reachable just now. This is as of 16:15." {
 		t.Errorf("of an old page is said %q", got)
 	}
+	// What is looked for is found there too.
+	href, _ := away.Find(".bar nav a").Eq(1).Attr("href")
+	found := b.get(t, href+"&q=review").page(t)
+	times := found.Find(".dt-start").First().Text()
+	back = found.Find(".note a")
+	if there, _ := back.Attr("href"); there != "/calendar/search?q=review" || back.Text() != "Back to Berlin" || found.Find("input[name=tz][value='Asia/Tokyo']").Length() != 1 {
+		t.Errorf("what is found in Tokyo by %s leads back to %q by %q", href, there, back.Text())
+	}
+	own := b.get(t, "/calendar/search?q=review").page(t)
+	if at := own.Find(".dt-start").First().Text(); at == times || at == "" || own.Find(".travel[hidden]").Length() != 1 {
+		t.Errorf("what is found at %s in Tokyo is at %s in Berlin", times, at)
+	}
 }
 
 // Weeks have numbers where they begin on Monday, as ISO 8601 counts them.

@@ -183,12 +183,10 @@ func placeOf(e calendar.Event) string {
 }
 
 // away says whose times are shown.
-func (d *drawing) away(kind calendar.View, date calendar.Date, own *time.Location) away {
+func (d *drawing) away(own *time.Location, back string) away {
 	a := away{Zone: d.loc.String(), Text: d.T("Times are those of %s.", d.City(d.loc.String()))}
 	if d.ask.zone != "" && own.String() != d.loc.String() {
-		there := d.ask
-		there.zone = ""
-		a.Href, a.Home = there.path(kind, date), d.City(own.String())
+		a.Href, a.Home = back, d.City(own.String())
 	}
 	return a
 }
@@ -267,7 +265,7 @@ func (d *drawing) together(days []dayView) []dayView {
 
 // turning says where one is and how one gets on.
 func (d *drawing) turning(kind calendar.View, date calendar.Date, days []calendar.Date, a ask) turning {
-	t := turning{Here: a.path(kind, date), Kept: a.values(), Date: date.String(), TodayHref: a.path(kind, d.today()), Prev: a.path(kind, date), Next: a.path(kind, date)}
+	t := turning{Here: a.path(kind, date), Search: a.searchPath(""), Kept: a.values(), Date: date.String(), TodayHref: a.path(kind, d.today()), Prev: a.path(kind, date), Next: a.path(kind, date)}
 	if to, ok := calendar.Prev(kind, date); ok {
 		t.Prev = a.path(kind, to)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"slices"
@@ -90,7 +91,7 @@ func (s *Server) eventPage(v *visitor, home graph.Home, d graph.Detail, a ask) e
 		Name:      nameOf(l, e),
 		Color:     calendarOf(home.Calendars, e.CalendarID).Color,
 		Cancelled: e.State.Cancelled,
-		Back:      a.path(calendar.View(v.settings.viewOr(calendar.Week)), first),
+		Back:      a.path(cmp.Or(v.lastView, calendar.Week), first),
 		States:    states(l, e),
 		Join:      e.JoinURL,
 		Outlook:   e.WebLink,

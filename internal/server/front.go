@@ -18,7 +18,7 @@ type frontPage struct {
 func (s *Server) front(w http.ResponseWriter, r *http.Request) error {
 	_, err := s.Sessions.Open(r)
 	if err == nil {
-		http.Redirect(w, r, "/calendar", http.StatusSeeOther)
+		http.Redirect(w, r, localPath(r.FormValue("return_to"), "/calendar"), http.StatusSeeOther)
 		return nil
 	}
 	if !errors.Is(err, session.ErrSignedOut) {

@@ -40,6 +40,9 @@ type layout struct {
 	Demo    bool              // the pretend Microsoft is running
 }
 
+// SearchPath is where the navigation's search is.
+func (layout) SearchPath() string { return ask{}.searchPath("") }
+
 // Initials stand where a photo would.
 func (l layout) Initials() string {
 	if l.Account == nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,8 +16,10 @@ import (
 type searchPage struct {
 	layout
 	Query   string
+	Kept    url.Values // what the form has to send again
 	Count   string
 	Missing []string
+	Away    away
 	Parts   []searchPart
 }
 
@@ -42,7 +45,12 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	if len(query) > maxQuery {
 		return badRequest("These are too many words.", "Please search for fewer.")
 	}
-	page := searchPage{layout: s.layout(v, "search", l.T("Search")), Query: query}
+	ask, err := askFrom(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	ask.all = false
+	page := searchPage{layout: s.layout(v, "search", l.T("Search")), Query: query, Kept: ask.values()}
 	if query == "" {
 		return s.pages.render(w, http.StatusOK, "search", page)
 	}
@@ -53,13 +61,19 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	if err := noCalendars(home); err != nil {
 		return err
 	}
+	own := s.zone(v, home)
+	if ask.zone != "" {
+		v.settings.Zone = ask.zone
+	}
 	loc := s.zone(v, home)
 	today := calendar.DateOf(s.now().In(loc))
 	found, err := s.yearAround(r, v, home, today, loc)
 	if err != nil {
 		return err
 	}
-	page.Missing = missing(l, slices.Concat(home.Missing, found.Missing)...)
+	d := s.drawing(v, home, loc, ask)
+	page.Missing = d.missing(home, found)
+	page.Away = d.away(own, ask.home().searchPath(query))
 	words := calendar.NewQuery(query)
 	match := slices.DeleteFunc(calendar.Merge(found.List), func(e calendar.Event) bool { return !words.Match(&e) })
 	page.Count = l.T("%d events", len(match))
@@ -72,7 +86,6 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visitor) erro
 		match = match[:maxFound]
 		page.Missing = append(page.Missing, l.T("Only the first %d are shown. More words find fewer.", maxFound))
 	}
-	d := s.drawing(v, home, loc, ask{})
 	coming, past := searchPart{Name: l.T("Upcoming")}, searchPart{Name: l.T("Earlier")}
 	for _, day := range d.agenda(daysOf(match, loc), match) {
 		// What goes on for days is found on its first.

@@ -26,7 +26,6 @@ type settings struct {
 	Clock        string // "12" or "24"
 	Language     string // en, de
 	Theme        string // light, dark
-	View         string // the calendar view last used
 	WorkDays     string // days of the week worked on, digits from 0, Sunday
 	WorkStart    int    // minutes from midnight; used when WorkEnd is after it
 	WorkEnd      int
@@ -56,14 +55,12 @@ func (set *settings) hide(hash string) {
 	}
 }
 
-// toggle switches one calendar.
-func (set *settings) toggle(hash string) {
-	set.Hidden = slices.Clone(set.Hidden)
-	if i := slices.Index(set.Hidden, hash); i >= 0 {
-		set.Hidden = slices.Delete(set.Hidden, i, i+1)
-		return
+// turn switches one calendar on or off.
+func (set *settings) turn(hash string, on bool) {
+	set.Hidden = slices.DeleteFunc(slices.Clone(set.Hidden), func(hidden string) bool { return hidden == hash })
+	if !on {
+		set.hide(hash)
 	}
-	set.hide(hash)
 }
 
 // shows reports whether the calendar of that id is switched on.
@@ -107,9 +104,6 @@ func settingsFrom(v url.Values) settings {
 	if set.WorkEnd <= set.WorkStart {
 		set.WorkStart, set.WorkEnd = 0, 0
 	}
-	if view, err := calendar.ParseView(v.Get("view")); err == nil {
-		set.View = string(view)
-	}
 	for _, h := range strings.Split(v.Get("hidden"), ".") {
 		if !slices.Contains(set.Hidden, h) {
 			set.hide(h)
@@ -132,7 +126,6 @@ func (set settings) values() url.Values {
 	put("clock", set.Clock)
 	put("lang", set.Language)
 	put("theme", set.Theme)
-	put("view", set.View)
 	put("work", set.WorkDays)
 	if set.WorkEnd > 0 {
 		put("from", strconv.Itoa(set.WorkStart))
@@ -151,9 +144,31 @@ func (set settings) values() url.Values {
 	return v
 }
 
+// viewCookie holds the calendar view last used. It is not among the settings,
+// which a page that is merely looked at must never overwrite.
+const viewCookie = "daybook-view"
+
+// lastView returns the view last used, or nothing.
+func (s *Server) lastView(r *http.Request) calendar.View {
+	c, err := r.Cookie(s.site.cookiePrefix + viewCookie)
+	if err != nil {
+		return ""
+	}
+	view, err := calendar.ParseView(c.Value)
+	if err != nil {
+		return ""
+	}
+	return view
+}
+
 // keep writes the settings cookie.
 func (s *Server) keep(w http.ResponseWriter, set settings) {
-	http.SetCookie(w, &http.Cookie{Name: s.site.cookiePrefix + settingsCookie, Value: set.values().Encode(), Path: "/",
+	s.put(w, settingsCookie, set.values().Encode())
+}
+
+// put has the browser keep something for a year.
+func (s *Server) put(w http.ResponseWriter, name, value string) {
+	http.SetCookie(w, &http.Cookie{Name: s.site.cookiePrefix + name, Value: value, Path: "/",
 		MaxAge: int(settingsAge / time.Second), HttpOnly: true, Secure: s.site.https, SameSite: http.SameSiteLaxMode})
 }
 
@@ -210,12 +225,4 @@ func (v *visitor) firstDay() time.Weekday {
 		return time.Weekday(n)
 	}
 	return v.locale.FirstDay()
-}
-
-// viewOr returns the view last used, or another where none was.
-func (set settings) viewOr(other calendar.View) string {
-	if set.View != "" {
-		return set.View
-	}
-	return string(other)
 }

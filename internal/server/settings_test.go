@@ -9,13 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"daybook/internal/session"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // fullest is as long as settings get: each field set, the longest zones.
 func fullest() settings {
 	set := settings{Zone: "America/Argentina/ComodRivadavia", SecondZone: "America/North_Dakota/New_Salem", WeekStart: "6", Clock: "12",
-		Language: "de", Theme: "light", View: "workweek", HideDeclined: true, NoKeys: true, Shared: true,
+		Language: "de", Theme: "light", HideDeclined: true, NoKeys: true, Shared: true,
 		WorkDays: "0123456", WorkStart: 1395, WorkEnd: 1440}
 	for i := range maxHidden {
 		set.Hidden = append(set.Hidden, calendarHash(fmt.Sprint(i)))
@@ -29,7 +31,7 @@ func TestSettingsCookieRoundTrip(t *testing.T) {
 		for _, want := range []settings{
 			{},
 			{Zone: "Europe/Berlin"},
-			{View: "month", Hidden: []string{"0123abcd"}},
+			{Hidden: []string{"0123abcd"}},
 			{HideDeclined: true},
 			{NoKeys: true, Shared: true, Theme: "dark"},
 			{WorkDays: "15", WorkEnd: 720},
@@ -73,8 +75,8 @@ func TestHostileSettingsCookies(t *testing.T) {
 		{"tz=Local", settings{}},
 		{"tz=" + strings.Repeat("A", 100), settings{}},
 		{"tz=Nowhere&tz2=Europe%2FBerlin", settings{SecondZone: "Europe/Berlin"}},
-		{"week=7&clock=13&lang=fr&theme=%22%3E%3Cscript%3E&view=year", settings{}},
-		{"week=-1&clock=24&lang=de&theme=dark&view=agenda", settings{Clock: "24", Language: "de", Theme: "dark", View: "agenda"}},
+		{"week=7&clock=13&lang=fr&theme=%22%3E%3Cscript%3E", settings{}},
+		{"week=-1&clock=24&lang=de&theme=dark", settings{Clock: "24", Language: "de", Theme: "dark"}},
 		{"hidden=0123abcd.0123ABCD.xyz.01234567.<b>.0123abcd0", settings{Hidden: []string{"0123abcd", "01234567"}}},
 		{"hidden=0123abcd.0123abcd", settings{Hidden: []string{"0123abcd"}}},
 		{"declined=1&keys=0&shared=yes", settings{}},
@@ -89,26 +91,28 @@ func TestHostileSettingsCookies(t *testing.T) {
 	}
 }
 
-func TestToggle(t *testing.T) {
+func TestTurnCalendars(t *testing.T) {
 	t.Parallel()
 	a, b := calendarHash("a"), calendarHash("b")
 	set := settings{Hidden: []string{a}}
 	before := set
-	set.toggle(b)
-	set.toggle(a)
-	set.toggle("<script>"[:7])
-	set.toggle("zzzzzzzz")
+	for range 2 { // who says a thing twice means it
+		set.turn(b, false)
+		set.turn(a, true)
+	}
+	set.turn("<script>"[:7], false)
+	set.turn("zzzzzzzz", false)
 	if diff := cmp.Diff([]string{b}, set.Hidden); diff != "" {
 		t.Error(diff)
 	}
 	if before.Hidden[0] != a {
-		t.Error("toggling changes settings of others")
+		t.Error("it changes settings of others")
 	}
 	if set.shows("b") || !set.shows("a") {
 		t.Error("what is hidden shows")
 	}
 	full := fullest()
-	full.toggle(a)
+	full.turn(a, false)
 	if len(full.Hidden) != maxHidden {
 		t.Errorf("%d calendars are hidden, more than the cookie holds", len(full.Hidden))
 	}
@@ -122,8 +126,8 @@ func TestSavingKeepsOtherSettings(t *testing.T) {
 	person.signIn(t, s.people[0])
 	person.get(t, "/calendar/month/2026-07-08")
 	hash := calendarHash("elsewhere")
-	if got := person.post(t, "/settings", url.Values{"toggle": {hash}, "return_to": {"https://evil.example/"}}); got.Header.Get("Location") != "/calendar" {
-		t.Errorf("toggling leads to %q", got.Header.Get("Location"))
+	if got := person.post(t, "/settings", url.Values{"off": {hash}, "return_to": {"https://evil.example/"}}); got.Header.Get("Location") != "/calendar" {
+		t.Errorf("a switch leads to %q", got.Header.Get("Location"))
 	}
 	on, off := calendarHash("on"), calendarHash("off")
 	person.post(t, "/settings", url.Values{"theme": {"dark"}, "keys": {"on"}, "hidden": {"deadbeef"}, "listed": {on, off, "<script>"}, "show": {on, "unlisted"}})
@@ -131,13 +135,38 @@ func TestSavingKeepsOtherSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(url.Values{"theme": {"dark"}, "view": {"month"}, "hidden": {hash + "." + off}}, kept); diff != "" {
+	if diff := cmp.Diff(url.Values{"theme": {"dark"}, "hidden": {hash + "." + off}}, kept); diff != "" {
 		t.Errorf("cookie (-want +got):\n%s", diff)
+	}
+	person.post(t, "/settings", url.Values{"on": {hash}})
+	if kept, _ := url.ParseQuery(person.cookies[settingsCookie]); kept.Get("hidden") != off {
+		t.Errorf("with %s switched on %q are hidden", hash, kept.Get("hidden"))
 	}
 }
 
-// Calendars of others are on once Microsoft was told to allow them, and not
-// when that was declined: asking for them would fail on every page.
+// Looking at a view says which was used last, when somebody looks, and nothing
+// else: what another window has just chosen stays.
+func TestLookingKeepsSettings(t *testing.T) {
+	t.Parallel()
+	s := newTestSite(t)
+	b := s.browser("en-GB")
+	b.signIn(t, s.people[0])
+	b.cookies[settingsCookie] = "theme=dark"
+	for _, c := range b.get(t, "/calendar/month/2026-07-08").Cookies() {
+		if c.Name == settingsCookie {
+			t.Errorf("looking at a month sets %s", c)
+		}
+	}
+	b.get(t, "/calendar/week/2026-07-08", session.Unattended, "1")
+	if got := b.get(t, "/calendar").Header.Get("Location"); !strings.HasPrefix(got, "/calendar/month/") {
+		t.Errorf("after a month was looked at, and a week only by itself, the calendar is at %s", got)
+	}
+	b.cookies[viewCookie] = "../x"
+	if got := b.get(t, "/calendar").Header.Get("Location"); !strings.HasPrefix(got, "/calendar/week/") {
+		t.Errorf("with a view that does not exist the calendar is at %s", got)
+	}
+}
+
 // Personal accounts are granted no shared calendars: a wish for them that is the
 // browser's from another account asks Microsoft for nothing.
 func TestSharedCalendarsOfPersonalAccounts(t *testing.T) {
@@ -159,6 +188,8 @@ func TestSharedCalendarsOfPersonalAccounts(t *testing.T) {
 	}
 }
 
+// Calendars of others are on once Microsoft was told to allow them, and not
+// when that was declined: asking for them would fail on every page.
 func TestAskingForSharedCalendars(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

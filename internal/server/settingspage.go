@@ -133,9 +133,9 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
-	if hash := r.PostForm.Get("toggle"); hash != "" {
+	if on, off := r.PostForm.Get("on"), r.PostForm.Get("off"); on != "" || off != "" {
 		set := v.settings
-		set.toggle(hash)
+		set.turn(cmp.Or(on, off), on != "")
 		s.keep(w, set)
 		http.Redirect(w, r, localPath(r.PostForm.Get("return_to"), "/calendar"), http.StatusSeeOther)
 		return nil
@@ -162,7 +162,6 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 	if set.Zone != form.Get("tz") || set.SecondZone != form.Get("tz2") {
 		return badRequest("This time zone is unknown.", "Time zones are written like Europe/Berlin.")
 	}
-	set.View = v.settings.View
 	set.Hidden = v.settings.Hidden
 	if err == nil && sameDays(set.WorkDays, home.Settings.WorkDays) {
 		set.WorkDays = "" // stays as the mailbox has it, also when that changes
@@ -170,9 +169,7 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 	// A calendar that the form did not list stays as it was: it may have been
 	// missing from what Microsoft answered.
 	for _, hash := range form["listed"] {
-		if slices.Contains(form["show"], hash) == slices.Contains(set.Hidden, hash) {
-			set.toggle(hash)
-		}
+		set.turn(hash, slices.Contains(form["show"], hash))
 	}
 	if set.Shared && !v.settings.Shared && !v.account.Personal() {
 		// On only once Microsoft has let us: see callback.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"daybook/internal/calendar"
 	"daybook/internal/graph"
 	"daybook/internal/identity"
 	"daybook/internal/locale"
@@ -23,6 +24,7 @@ type visitor struct {
 	account  identity.Account
 	mailbox  *graph.Mailbox
 	settings settings
+	lastView calendar.View // or empty
 	locale   *locale.Locale
 	fresh    bool // the browser asked not to be given what is kept (a reload)
 }
@@ -47,6 +49,7 @@ func (s *Server) signedIn(h accountHandler) handler {
 			account:  account,
 			mailbox:  s.Graph.Mailbox(account.Key(), &tokens{s.Identity, account, open.Tokens(), set.Shared}),
 			settings: set,
+			lastView: s.lastView(r),
 			locale:   locale.Choose(set.Language, r.Header.Get("Accept-Language")),
 			fresh:    asksFresh(r),
 		}

@@ -8,14 +8,15 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const main = () => $("#main");
   const wide = () => matchMedia("(min-width:700px)").matches;
-  const say = (text) => { const live = $("dialog[open] [role=status]") || $("#live"); live.textContent = ""; setTimeout(() => { live.textContent = text; }, 60); };
+  const say = (text) => { const live = $("dialog[open]>[role=status]") || $("#live"); live.textContent = ""; setTimeout(() => { live.textContent = text; }, 60); };
 
   // fetchPage returns the page at url as a document, or null where only a
-  // real navigation will do: signed out, moved elsewhere, an error.
-  const who = (page) => page.documentElement.lang + $(".menu p", page)?.textContent;
-  const fetchPage = async (url, unattended) => {
+  // real navigation will do: signed out, somebody else signed in, another
+  // version of Daybook, an error.
+  const whose = (page) => [page.documentElement.lang, $(".menu p", page)?.textContent, ...all("script[src],link[rel=stylesheet]", page).map((e) => e.outerHTML)].join();
+  const fetchPage = async (url, { unattended, body } = {}) => {
     const answer = await fetch(url, {
-      cache: unattended ? "reload" : "default", headers: unattended ? { "Daybook-Unattended": "1" } : {},
+      method: body ? "POST" : "GET", body, cache: unattended ? "reload" : "default", headers: unattended ? { "Daybook-Unattended": "1" } : {},
       credentials: "same-origin", signal: AbortSignal.timeout(20000),
     });
     const type = answer.headers.get("Content-Type") || "";
@@ -23,12 +24,14 @@
     if (answer.status === 401 && unattended) location.replace("/?return_to=" + encodeURIComponent(place()));
     if (!answer.ok || !type.startsWith("text/html")) return null;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if ($(".menu", page) && who(page) !== who(document)) location.reload(); // somebody else has signed in
+    if ($(".menu", page) && whose(page) !== whose(document)) return unattended ? location.reload() : null;
     return { url: answer.url, page };
   };
 
   const place = () => location.pathname + location.search;
-  let rendered = Date.now(), shown = place(), came = main().outerHTML;
+  // What only the clock changes in a page is no news.
+  const news = (page) => $("#main", page).outerHTML.replace(/ data-stale="[^"]*"|class="now [^"]*"/g, "");
+  let rendered = Date.now(), shown = place(), came = news(document);
 
   // Who cannot be shown what is new is told of when the old is.
   const stale = () => {
@@ -45,32 +48,50 @@
   // Turning pages. Who turns on before a page has come is led on from there.
   let turning = 0, queue = [];
   const show = (page) => {
-    came = $("#main", page).outerHTML;
+    came = news(page);
     for (const part of ["#main", ".bar nav"]) $(part).replaceWith(document.adoptNode($(part, page)));
     document.title = page.title;
     rendered = Date.now();
     shown = place();
     travel();
   };
-  const turn = async (url, push) => {
+  // renew shows a page where the same is: what is open, in sight and in focus
+  // stays, on the same link or on what is in the same place.
+  const nameOf = (details) => [details.closest("[aria-labelledby]")?.getAttribute("aria-labelledby"), details.parentElement.className, $("summary", details).textContent].join();
+  const renew = (page) => {
+    const focus = document.activeElement, href = focus.getAttribute("href"), label = focus.getAttribute("aria-label"), kin = all(focus.localName), at = kin.indexOf(focus);
+    const scroll = [scrollX, scrollY], side = $(".side").scrollTop;
+    const opened = new Set(all("details[open]", main()).map(nameOf));
+    show(page);
+    for (const details of all("details", main())) details.open = opened.has(nameOf(details));
+    scrollTo(...scroll);
+    $(".side").scrollTop = side;
+    const now = all(focus.localName);
+    const again = label && $(`[aria-label="${CSS.escape(label)}"]`) || !href && now[at] || now.length === kin.length && now[at].getAttribute("href") === href && now[at] || $(`a[href="${CSS.escape(href)}"]`);
+    if (again && again !== document.body) {
+      if (focus.hasAttribute("tabindex")) again.tabIndex = -1;
+      again.focus({ preventScroll: true });
+    }
+  };
+  const turn = async (url, push, { keep, post } = {}) => {
     const mine = ++turning;
     main().setAttribute("aria-busy", "true");
     let got = null, offline = false;
-    try { got = await fetchPage(url); } catch { offline = true; }
+    try { got = await (post ? fetchPage(post.to, post) : fetchPage(url)); } catch { offline = true; }
     if (mine !== turning) return;
     if (!got || !$(".bar nav", got.page)) {
       queue = [];
       main().removeAttribute("aria-busy");
       // Once a note will do; after that let the browser say what is wrong.
-      if (!offline || !push || !stale()) location.assign(url);
+      if (!offline || !push && !post || !stale()) location.assign(url);
       return;
     }
     if (push && got.url !== location.href) history.pushState({}, "", got.url);
     const hours = $(".grid"), top = scrollY, key = document.activeElement.dataset.key;
-    show(got.page);
-    const rel = queue.shift();
+    if (keep) renew(got.page); else show(got.page);
+    const rel = queue.shift(), heading = $("h1", main());
     if (rel) { turn($(`a[rel=${rel}]`).href, true); return; }
-    const heading = $("h1", main());
+    if (keep) { if (push) say(heading.textContent.trim()); return; }
     if (heading) heading.tabIndex = -1;
     const focus = key && $(`[data-key="${CSS.escape(key)}"]`) || heading;
     if (focus) focus.focus({ preventScroll: true });
@@ -113,7 +134,9 @@
     queue = [];
     main().removeAttribute("aria-busy");
     let got = null;
+    link.classList.add("busy");
     try { got = await fetchPage(href); } catch { /* below */ }
+    link.classList.remove("busy");
     if (mine !== turning || peek) return;
     const article = got && $("article.event", got.page);
     if (!article) { location.assign(href); return; }
@@ -161,9 +184,26 @@
       e.preventDefault();
       if (link.rel && main().hasAttribute("aria-busy")) { queue.push(link.rel); return; }
       queue = [];
-      turn(link.href, true);
+      turn(link.href, true, { keep: !!link.closest(".mini caption") });
     }
   });
+  // A calendar's switch shows the same page with or without it, one after the
+  // other: each answer brings the settings that the next is sent with.
+  let switched = Promise.resolve();
+  document.addEventListener("submit", (e) => {
+    const form = e.target, by = e.submitter;
+    if (form.method !== "post") return;
+    if (by && form.closest(".cals")) {
+      e.preventDefault();
+      const body = new URLSearchParams(new FormData(form));
+      body.set(by.name, by.value);
+      switched = switched.then(() => turn(location.href, false, { keep: true, post: { to: form.action, body } }));
+      return;
+    }
+    // What is on its way is not sent again.
+    if (Date.now() - form.sent < 10000) e.preventDefault(); else form.sent = Date.now();
+  });
+  addEventListener("pageshow", () => { for (const form of document.forms) form.sent = 0; });
   // What a narrow column cuts off is said in full under the mouse.
   document.addEventListener("mouseover", (e) => {
     const link = e.target.closest(".cal .ev a");
@@ -232,34 +272,24 @@
 
   const events = (root) => new Map(all(".h-event", root).map((el) =>
     [($(".u-url", el) || el).textContent.replace(/\s+/g, " ").trim() + " " + ($(".u-url", el) || el).getAttribute("href"), ($(".p-name", el) || el).textContent.trim()]));
-  const nameOf = (details) => [details.closest("[aria-labelledby]")?.getAttribute("aria-labelledby"), details.parentElement.className, $("summary", details).textContent].join();
   const refresh = async () => {
     // Whoever is reading something opened, or typing, is not interrupted.
     if (!$(".cal .pane") || $("dialog[open]") || $("main details[open] .fold") || $("details.menu[open]") || document.activeElement.matches("input,select,textarea") || main().hasAttribute("aria-busy")) return;
     const url = location.href, mine = turning;
     let got = null;
-    try { got = await fetchPage(url, true); } catch { /* below */ }
-    if (!got) stale();
+    try { got = await fetchPage(url, { unattended: true }); } catch { /* below */ }
+    if (got === null) stale();
     if (!got || url !== location.href || mine !== turning || $("dialog[open]") || !$(".cal", got.page)) return;
-    if ($("#main", got.page).outerHTML === came) { $(".stale")?.remove(); return; }
+    if (news(got.page) === came) {
+      $(".stale")?.remove();
+      $(".cal").dataset.stale = $(".cal", got.page).dataset.stale;
+      return;
+    }
     const before = events(document), after = events(got.page);
     const changed = new Set();
     for (const [key, name] of after) if (!before.has(key)) changed.add(name);
     for (const [key, name] of before) if (!after.has(key)) changed.add(name);
-    // The focus stays where it was: on the same link, or on what is in the same place.
-    const focus = document.activeElement, href = focus.getAttribute("href"), kin = all(focus.localName), at = kin.indexOf(focus);
-    const scroll = [scrollX, scrollY], side = $(".side").scrollTop;
-    const opened = new Set(all("details[open]", main()).map(nameOf));
-    show(got.page);
-    for (const details of all("details", main())) details.open = opened.has(nameOf(details));
-    scrollTo(...scroll);
-    $(".side").scrollTop = side;
-    const now = all(focus.localName);
-    const again = !href && now[at] || now.length === kin.length && now[at].getAttribute("href") === href && now[at] || $(`a[href="${CSS.escape(href)}"]`);
-    if (again && again !== document.body) {
-      if (focus.hasAttribute("tabindex")) again.tabIndex = -1;
-      again.focus({ preventScroll: true });
-    }
+    renew(got.page);
     if (changed.size) say($(".cal").dataset.changed + " " + [...changed].slice(0, 5).join(", "));
   };
   let asked = Date.now();
