@@ -128,13 +128,16 @@ func (d *Dir) Load(ctx context.Context, key string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, diskPatience)
 	defer cancel()
-	value, err := within(ctx, d, func() {}, func() ([]byte, error) { return read(d.root, path.Join(place(key), key)) })
+	value, err := within(ctx, d, func() {}, func() ([]byte, error) {
+		value, _, err := read(d.root, path.Join(place(key), key))
+		return value, err
+	})
 	return value, wrap("load", err)
 }
 
 // Swap is described at [Store].
 func (d *Dir) Swap(ctx context.Context, key string, old, new []byte, expiry time.Time) error {
-	if err := checkSwap(key, new); err != nil {
+	if err := checkSwap(key, old, new, expiry); err != nil {
 		return err
 	}
 	var missing error
@@ -142,15 +145,18 @@ func (d *Dir) Swap(ctx context.Context, key string, old, new []byte, expiry time
 		missing = ErrConflict
 	}
 	return wrap("swap", d.inShard(ctx, place(key), new != nil && old == nil, func(shard *os.Root) error {
-		current, err := read(shard, key)
+		current, until, err := read(shard, key)
 		if err != nil && !errors.Is(err, ErrAbsent) {
 			return err
 		}
 		if (err == nil) != (old != nil) || !bytes.Equal(current, old) {
 			return ErrConflict
 		}
-		if new == nil || !expiry.After(time.Now()) {
+		if new == nil || past(expiry) {
 			return remove(shard, key)
+		}
+		if expiry.IsZero() {
+			expiry = until
 		}
 		return write(shard, key, new, expiry)
 	}, missing))
@@ -290,20 +296,20 @@ func open(root *os.Root, name string) (f *os.File, until time.Time, err error) {
 	return nil, time.Time{}, err
 }
 
-func read(root *os.Root, name string) ([]byte, error) {
-	f, _, err := open(root, name)
+func read(root *os.Root, name string) (value []byte, until time.Time, err error) {
+	f, until, err := open(root, name)
 	if err != nil {
-		return nil, err
+		return nil, until, err
 	}
 	defer f.Close()
-	value, err := io.ReadAll(io.LimitReader(f, MaxRecord+1))
+	value, err = io.ReadAll(io.LimitReader(f, MaxRecord+1))
 	if err != nil {
-		return nil, err
+		return nil, until, err
 	}
 	if value == nil {
 		value = []byte{}
 	}
-	return value, nil
+	return value, until, nil
 }
 
 func write(shard *os.Root, name string, value []byte, expiry time.Time) error {

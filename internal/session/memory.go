@@ -59,7 +59,7 @@ func (m *Memory) Swap(ctx context.Context, key string, old, new []byte, expiry t
 	if err := ctx.Err(); err != nil {
 		return faultOf("swap", err)
 	}
-	if err := checkSwap(key, new); err != nil {
+	if err := checkSwap(key, old, new, expiry); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -68,9 +68,12 @@ func (m *Memory) Swap(ctx context.Context, key string, old, new []byte, expiry t
 	if found != (old != nil) || !bytes.Equal(r.value, old) && found {
 		return ErrConflict
 	}
-	if new == nil || !expiry.After(time.Now()) {
+	if new == nil || past(expiry) {
 		delete(m.records, key)
 		return nil
+	}
+	if expiry.IsZero() {
+		expiry = r.expiry
 	}
 	m.records[key] = memoryRecord{value: append([]byte{}, new...), expiry: expiry}
 	if len(m.records) > m.crowd {

@@ -127,7 +127,8 @@ func (r *records) reload(ctx context.Context, token string, v *view) error {
 // nobody has; of a known one, the keys that differ from the request's base are
 // put onto the record as it is by now. The expiry that scs gives is the
 // session's end; the idle timeout is kept here, since scs would rewrite the
-// whole record at every request for it.
+// whole record at every request for it. What changes a record is no use of the
+// session: nobody need be there when a token is renewed.
 func (r *records) CommitCtx(ctx context.Context, token string, content []byte, end time.Time) error {
 	_, next, err := decode(content)
 	if err != nil {
@@ -161,7 +162,11 @@ func (r *records) CommitCtx(ctx context.Context, token string, content []byte, e
 		if err != nil {
 			return err
 		}
-		err = r.store.Swap(ctx, key, v.raw, sealed, r.expiry(end))
+		var expiry time.Time // the present one
+		if v.raw == nil {
+			expiry = r.expiry(end)
+		}
+		err = r.store.Swap(ctx, key, v.raw, sealed, expiry)
 		if err == nil {
 			v.base, v.current, v.raw = next, merged, sealed
 			return nil

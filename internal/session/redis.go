@@ -146,7 +146,8 @@ func (r *Redis) size(ctx context.Context, key string) int {
 
 // swap compares and sets in one step. What Load would not return as a record
 // is absent here too. ARGV: "1" if there is an old value, that value, "1" if
-// there is a new value, that value, its expiry in milliseconds, largest size.
+// there is a new value, that value, its expiry in milliseconds or 0 for the
+// present one, largest size.
 var swap = redis.NewScript(1, `
 local current = false
 if redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('STRLEN', KEYS[1]) <= tonumber(ARGV[6]) then
@@ -158,7 +159,11 @@ elseif current then
 	return 0
 end
 if ARGV[3] == '1' then
-	redis.call('SET', KEYS[1], ARGV[4], 'PXAT', ARGV[5])
+	if ARGV[5] == '0' then
+		redis.call('SET', KEYS[1], ARGV[4], 'KEEPTTL')
+	else
+		redis.call('SET', KEYS[1], ARGV[4], 'PXAT', ARGV[5])
+	end
 else
 	redis.call('DEL', KEYS[1])
 end
@@ -166,10 +171,10 @@ return 1`)
 
 // Swap is described at [Store].
 func (r *Redis) Swap(ctx context.Context, key string, old, new []byte, expiry time.Time) error {
-	if err := checkSwap(key, new); err != nil {
+	if err := checkSwap(key, old, new, expiry); err != nil {
 		return err
 	}
-	if !expiry.After(time.Now()) {
+	if past(expiry) {
 		new = nil
 	}
 	done, err := r.run(ctx, "swap", swap, r.prefix+key,
@@ -187,8 +192,14 @@ func flag(b []byte) int {
 	return 1
 }
 
-// milliseconds is at least 1: Redis refuses an expiry that is not positive.
-func milliseconds(t time.Time) int64 { return min(max(t.UnixMilli(), 1), math.MaxInt64/2) }
+// milliseconds is 0 for the zero time and else at least 1: Redis refuses an
+// expiry that is not positive.
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return min(max(t.UnixMilli(), 1), math.MaxInt64/2)
+}
 
 // Delete is described at [Store].
 func (r *Redis) Delete(ctx context.Context, key string) error {

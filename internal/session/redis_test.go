@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gomodule/redigo/redis"
 )
 
 func TestParseRedisURL(t *testing.T) {
@@ -224,6 +226,24 @@ func TestRedisFailsOver(t *testing.T) {
 	mustSwap(t, open, "b-1", nil, []byte("y"), later())
 	if got := next.do(t, "EXISTS", open.prefix+"b-1"); got != int64(1) {
 		t.Errorf("the new primary has %v of what was written", got)
+	}
+}
+
+// Versions before 7 say what a command of a script answered in words of their
+// own.
+func TestRedisAnswersOfScripts(t *testing.T) {
+	t.Parallel()
+	const around = "ERR Error running script (call to f_2067d915024a3e1657c4169c84f809f8ec75bb2a): @user_script:13: @user_script: 13: "
+	for answer, kind := range map[string]string{
+		around + "-READONLY You can't write against a read only replica. ":                     "readonly",
+		around + "-OOM command not allowed when used memory > 'maxmemory'. ":                   "full",
+		around + "-MISCONF Redis is configured to save RDB snapshots: -but it cannot. ":        "readonly",
+		around + "-NOPERM this user has no permissions to run the 'set' command. ":             "auth",
+		around + "attempt to compare nil with number":                                          "other",
+		"READONLY You can't write against a read only replica. script: x, on @user_script:13.": "readonly",
+		"ERR unknown command: -READONLY":                                                       "other",
+	} {
+		expectFault(t, answer, redisFault("swap", redis.Error(answer)), kind)
 	}
 }
 

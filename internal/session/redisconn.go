@@ -163,7 +163,12 @@ func code(err error) string {
 	if !errors.As(err, &answer) {
 		return ""
 	}
-	word, _, _ := strings.Cut(string(answer), " ")
+	text := string(answer)
+	// Before version 7 Redis writes around what a command in a script answers.
+	if _, inner, found := strings.Cut(text, ": -"); found && strings.HasPrefix(text, "ERR Error running script") {
+		text = inner
+	}
+	word, _, _ := strings.Cut(text, " ")
 	for i := range len(word) {
 		if word[i] < 'A' || word[i] > 'Z' {
 			return "ERR"

@@ -60,7 +60,8 @@ type Store interface {
 	// old is what is stored, byte for byte; otherwise nothing is written and
 	// the error is ErrConflict. A nil old means that the record must be absent,
 	// a nil new deletes it. A record whose expiry has passed is absent, and a
-	// Swap with an expiry that is not in the future deletes.
+	// Swap with an expiry that is not in the future deletes; with the zero time
+	// the expiry stays what it is, for which old must not be nil.
 	//
 	// It follows that with a non-nil old a deleted record cannot come back.
 	Swap(ctx context.Context, key string, old, new []byte, expiry time.Time) error
@@ -139,13 +140,19 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkSwap guards what both stores that are shared would take differently.
-func checkSwap(key string, new []byte) error {
+// checkSwap guards what stores would take differently.
+func checkSwap(key string, old, new []byte, expiry time.Time) error {
+	if old == nil && new != nil && expiry.IsZero() {
+		return errors.New("session store: a new record without an expiry")
+	}
 	if len(new) > MaxRecord {
 		return fmt.Errorf("%w: %d bytes", ErrTooLarge, len(new))
 	}
 	return checkKey(key)
 }
+
+// past reports whether a record with that expiry would be none.
+func past(expiry time.Time) bool { return !expiry.IsZero() && !expiry.After(time.Now()) }
 
 // damaged is an ErrAbsent that says what was found instead of a record.
 func damaged(what string) error { return fmt.Errorf("%w, but %s", ErrAbsent, what) }

@@ -208,6 +208,17 @@ func TestStoreTouch(t *testing.T) {
 		if got := b.expiry(t, key).Sub(start); got != time.Hour {
 			t.Errorf("Swap: expires +%v, want +%v", got, time.Hour)
 		}
+		// Or none, and keeps the present one.
+		mustSwap(t, b.again(), key, []byte("b"), []byte("c"), time.Time{})
+		if got := b.expiry(t, key).Sub(start); got != time.Hour {
+			t.Errorf("Swap without an expiry: expires +%v, want +%v", got, time.Hour)
+		}
+		if got := mustLoad(t, b.store, key); string(got) != "c" {
+			t.Errorf("Swap without an expiry: Load = %q, want c", got)
+		}
+		if err := b.store.Swap(t.Context(), key+"-new", nil, []byte("a"), time.Time{}); err == nil {
+			t.Error("a new record without an expiry is stored")
+		}
 	})
 }
 
