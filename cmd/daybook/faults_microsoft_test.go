@@ -11,6 +11,9 @@ import (
 	"daybook/internal/simulator"
 )
 
+// surplus is what comes behind the end of an answer. It could be part of a token.
+const surplus = "CanaryBehindTheEndOfAnAnswer"
+
 // What Microsoft can answer instead of what was asked for.
 func brokenAnswers() map[string]simulator.Fault {
 	html := http.Header{"Content-Type": {"text/html"}}
@@ -22,6 +25,7 @@ func brokenAnswers() map[string]simulator.Fault {
 		"F20 503 with Retry-After":  {Status: 503, Header: wait},
 		"F20 429 with Retry-After":  {Status: 429, Header: wait},
 		"F22 truncated JSON":        {Truncate: 700},
+		"F22 more than announced":   {Status: 200, Body: "{}" + surplus, Truncate: 2, Surplus: true},
 		"F22 a page of some proxy":  {Status: 200, Body: "<html>please sign in to the hotel network</html>", Header: html},
 		"F22 ten megabytes":         {Status: 200, Body: `{"access_token":"` + strings.Repeat("x", 10<<20) + `"}`},
 		"F22 an empty object":       {Status: 200, Body: "{}"},

@@ -50,6 +50,7 @@ func newStage(t *testing.T, base string, people ...*simulator.Person) *stage {
 	m.secret("client secret", testClientSecret)
 	m.secret("session secret", testSessionSecret)
 	m.secret("Redis password", testRedisPassword)
+	m.secret("what came behind an answer", surplus)
 	m.server = httptest.NewUnstartedServer(http.HandlerFunc(m.serve))
 	m.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // killed processes leave handshakes undone
 	m.Simulator = simulator.New(simulator.Options{

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,6 +17,9 @@ import (
 )
 
 func main() {
+	// Here net/http writes what came on a connection that nobody waited on: it
+	// may be part of a token.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for a graceful stop, the second one ends at once.
 	context.AfterFunc(ctx, stop)

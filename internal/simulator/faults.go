@@ -34,6 +34,7 @@ type Fault struct {
 
 	Truncate int  // keeps so many bytes of the body, properly ended; 0: all
 	Drop     bool // breaks the connection after Truncate bytes, before any if 0
+	Surplus  bool // sends what Truncate cuts off all the same, behind the end (HTTP/1.1)
 }
 
 // An OAuthError is an error as Entra answers it. On [Token] it becomes the
@@ -201,11 +202,24 @@ func (a *answer) send(w http.ResponseWriter, f *Fault) {
 	if f.Drop {
 		w.Header().Set("Content-Length", strconv.Itoa(whole))
 	}
+	if f.Surplus {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(max(a.status, http.StatusOK))
 	_, _ = w.Write(body)
 	if f.Drop {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
+	}
+	if f.Surplus {
+		control := http.NewResponseController(w)
+		_ = control.Flush()
+		conn, _, err := control.Hijack()
+		if err != nil {
+			return // this is not HTTP/1.1
+		}
+		_, _ = conn.Write(a.body.Bytes()[len(body):])
+		_ = conn.Close()
 	}
 }
 

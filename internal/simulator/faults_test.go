@@ -56,6 +56,9 @@ func TestFaultAnswers(t *testing.T) {
 		{"broken off", Fault{Truncate: 20, Drop: true}, func(res *http.Response, body string, err error) bool {
 			return errors.Is(err, io.ErrUnexpectedEOF) && len(body) == 20
 		}},
+		{"more than announced", Fault{Truncate: 20, Surplus: true, Header: http.Header{"Connection": {"close"}}}, func(res *http.Response, body string, err error) bool {
+			return err == nil && res.ContentLength == 20 && len(body) == 20
+		}},
 		{"no answer", Fault{Drop: true}, func(res *http.Response, body string, err error) bool {
 			return err != nil && res == nil
 		}},
