@@ -64,8 +64,9 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	visitOf(r).page = attempt.ReturnTo
 	who, err := s.Identity.Finish(r.Context(), attempt, query)
-	if attempt.Shared {
-		// Asking for what was not given would fail for ever after.
+	if attempt.Shared && (err == nil || explain(err).Status < 500) {
+		// Asking for what was not given would fail for ever after. A fault says
+		// nothing about it.
 		set := s.settingsOf(r)
 		set.Shared = err == nil
 		s.keep(w, set)

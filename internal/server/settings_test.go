@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"daybook/internal/session"
+	"daybook/internal/simulator"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -223,6 +224,24 @@ func TestAskingForSharedCalendars(t *testing.T) {
 			if got := person.get(t, path); got.StatusCode != http.StatusOK {
 				t.Errorf("%s, then %s: %d to %s", test.action, path, got.StatusCode, got.Header.Get("Location"))
 			}
+		}
+		if test.kept == "" {
+			continue
+		}
+		// A fault on a later way to Microsoft does not take them away again.
+		s.sim.Challenge(s.people[0])
+		there, err = url.Parse(person.get(t, "/calendar/week/2026-07-08", "Cache-Control", "no-cache").Header.Get("Location"))
+		if err != nil || !strings.Contains(there.Query().Get("scope"), "Calendars.Read.Shared") {
+			t.Fatalf("a challenge leads to %s (%v)", there, err)
+		}
+		back, err = url.Parse(person.post(t, there.RequestURI(), url.Values{"account": {who}}).Header.Get("Location"))
+		if err != nil || back.Path != "/auth/callback" {
+			t.Fatalf("a challenge leads back to %s (%v)", back, err)
+		}
+		s.sim.Inject(simulator.Fault{On: simulator.Token, Status: 503})
+		got := person.get(t, back.RequestURI())
+		if kept, _ := url.ParseQuery(person.cookies[settingsCookie]); got.StatusCode != http.StatusServiceUnavailable || kept.Get("shared") != "on" {
+			t.Errorf("a fault ends with %d, and the settings say %q", got.StatusCode, kept)
 		}
 	}
 }
