@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -152,12 +153,25 @@ func TestSignalsExist(t *testing.T) {
 }
 
 // An operator keeps a line for each sign-in, refusal, sign-out and revocation,
-// which says who without saying their name.
+// which says who without saying their name, whatever else is logged.
 func TestAuditLines(t *testing.T) {
 	t.Parallel()
-	addr := freeAddr(t)
-	m := newStage(t, "http://"+addr)
-	site := m.start(addr, "SESSION_STORE=memory", "LOG_LEVEL=info")
+	for _, level := range []string{"info", "error"} {
+		t.Run(level, func(t *testing.T) {
+			t.Parallel()
+			addr := freeAddr(t)
+			m := newStage(t, "http://"+addr)
+			site := m.launch(addr, program(t, m.environ(addr, "SESSION_STORE=memory", "LOG_LEVEL="+level), "serve"))
+			eventually(t, time.Minute, "daybook listens", func() bool { // LOG_LEVEL=error does not say so
+				c, err := net.Dial("tcp", addr)
+				return err == nil && c.Close() == nil
+			})
+			auditLines(t, m, site)
+		})
+	}
+}
+
+func auditLines(t *testing.T, m *stage, site *process) {
 	b := m.signedIn(m.people[0])
 	m.signedIn(m.people[0])
 	b.must(http.MethodPost, "/sessions/revoke-others", nil)
@@ -170,7 +184,7 @@ func TestAuditLines(t *testing.T) {
 	site.stop()
 	count := map[string]int{}
 	for line := range strings.Lines(site.log.String()) {
-		var entry struct{ Time, Msg, Event, Request, Client, User, Reason string }
+		var entry struct{ Time, Level, Msg, Event, Request, Client, User, Reason string }
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Errorf("%q: %v", line, err)
 			continue
@@ -182,7 +196,7 @@ func TestAuditLines(t *testing.T) {
 			continue
 		}
 		count[entry.Event]++
-		if entry.Request == "" || entry.Client != "127.0.0.1" || !strings.HasSuffix(entry.Time, "Z") ||
+		if entry.Level != "INFO" || entry.Request == "" || entry.Client != "127.0.0.1" || !strings.HasSuffix(entry.Time, "Z") ||
 			entry.User == "" != (entry.Event == "sign-in refused") || entry.Reason == "" != (entry.Event != "sign-in refused") {
 			t.Errorf("audit line %s", line)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"daybook/internal/config"
+	"daybook/internal/server"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -171,6 +172,8 @@ func newLog(c config.Log, w io.Writer) *slog.Logger {
 		switch {
 		case len(groups) == 0 && a.Key == slog.TimeKey:
 			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		case len(groups) == 0 && a.Key == slog.LevelKey && a.Value.Any() == server.LevelAudit:
+			a.Value = slog.AnyValue(slog.LevelInfo) // nothing is wrong
 		case a.Value.Kind() == slog.KindDuration:
 			a.Value = slog.StringValue(a.Value.Duration().String())
 		}

@@ -182,6 +182,10 @@ func (s *Server) endByMicrosoft(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// LevelAudit is that of audit lines: above every LOG_LEVEL, since an operator
+// keeps them whatever else is logged.
+const LevelAudit = slog.LevelError + 4
+
 // audit writes a line that an operator keeps: who came, was refused, or left.
 func (s *Server) audit(r *http.Request, event string, attrs ...slog.Attr) {
 	v := visitOf(r)
@@ -189,5 +193,5 @@ func (s *Server) audit(r *http.Request, event string, attrs ...slog.Attr) {
 	if v.user != "" {
 		attrs = append(attrs, slog.String("user", v.user))
 	}
-	s.log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "audit", append([]slog.Attr{slog.String("event", event)}, attrs...)...)
+	s.log.LogAttrs(context.WithoutCancel(r.Context()), LevelAudit, "audit", append([]slog.Attr{slog.String("event", event)}, attrs...)...)
 }
