@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -125,12 +126,15 @@ func revokeSessions(ctx context.Context, e environment, all *session.Sessions, a
 	default:
 		ended, err = endUser(ctx, all, *user)
 	}
-	fmt.Fprintf(e.stdout, "%d sessions ended\n", ended)
+	if err == nil || ended > 0 {
+		fmt.Fprintf(e.stdout, "%d sessions ended\n", ended)
+	}
 	return err
 }
 
 // endUser ends the sessions of the person with that key, or of everybody with
-// that user name: Microsoft may have given it to more than one person in turn.
+// that user name: Microsoft may have given it to more than one person in turn,
+// and takes it in any case.
 func endUser(ctx context.Context, all *session.Sessions, user string) (int, error) {
 	people, err := all.List(ctx)
 	if err != nil {
@@ -138,7 +142,7 @@ func endUser(ctx context.Context, all *session.Sessions, user string) (int, erro
 	}
 	ended, known := 0, false
 	for _, p := range people {
-		if p.Key != user && p.Name != user {
+		if p.Key != user && !strings.EqualFold(p.Name, user) {
 			continue
 		}
 		known = true
