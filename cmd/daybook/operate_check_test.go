@@ -199,8 +199,8 @@ func TestSessionsCommand(t *testing.T) {
 				r := runRedis(t)
 				settings = append(settings, r.url(r.addr))
 			}
-			m.start(addr, settings...)
-			environ := m.environ(addr, settings...)
+			site := m.start(addr, settings...)
+			environ := m.environ(addr, append(settings, "LOG_LEVEL=error")...)
 			lena, marcus := m.people[0], m.people[1]
 			first, second, other := m.signedIn(lena), m.signedIn(lena), m.signedIn(marcus)
 
@@ -227,8 +227,24 @@ func TestSessionsCommand(t *testing.T) {
 					t.Errorf("%v: status %d, %q", args, status, problems)
 				}
 			}
-			if out, _, status := m.command([]string{"sessions", "revoke", "--user", strings.ToUpper(lena.Username)}, environ...); status != 0 || out != "2 sessions ended\n" {
+			audited := func(what, line string, ended int) (user string) {
+				t.Helper()
+				var entry struct {
+					Level, Msg, Event, User string
+					Sessions                int
+				}
+				if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level != "INFO" || entry.Msg != "audit" ||
+					entry.Event != "sessions revoked by the operator" || entry.Sessions != ended {
+					t.Errorf("%s: %v, audit line %q", what, err, line)
+				}
+				return entry.User
+			}
+			out, problems, status := m.command([]string{"sessions", "revoke", "--user", strings.ToUpper(lena.Username)}, environ...)
+			if status != 0 || out != "2 sessions ended\n" {
 				t.Errorf("revoke: status %d, %q", status, out)
+			}
+			if user := audited("revoke", problems, 2); user == "" || !strings.Contains(site.log.String(), `"user":"`+user+`"`) {
+				t.Errorf("revoke: the audit line names %q, whom the site's log does not know", user)
 			}
 			for _, b := range []*visitor{first, second} {
 				if r := b.get(week); r.status != http.StatusSeeOther {
@@ -247,8 +263,12 @@ func TestSessionsCommand(t *testing.T) {
 			if r := other.get(week); r.status != http.StatusOK {
 				t.Errorf("after a purge the session answers %v", r)
 			}
-			if out, _, status := m.command([]string{"sessions", "revoke", "--all"}, environ...); status != 0 || out != "1 sessions ended\n" {
+			out, problems, status = m.command([]string{"sessions", "revoke", "--all"}, environ...)
+			if status != 0 || out != "1 sessions ended\n" {
 				t.Errorf("revoke --all: status %d, %q", status, out)
+			}
+			if user := audited("revoke --all", problems, 1); user != "all" {
+				t.Errorf("revoke --all: the audit line names %q", user)
 			}
 			if r := other.get(week); r.status != http.StatusSeeOther || len(list()) != 0 {
 				t.Errorf("after revoke --all the session answers %v", r)

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"daybook/internal/config"
+	"daybook/internal/server"
 	"daybook/internal/session"
 )
 
@@ -56,7 +58,7 @@ func sessions(ctx context.Context, e environment) error {
 	case "list":
 		return listSessions(ctx, e, all, args)
 	case "revoke":
-		return revokeSessions(ctx, e, all, args)
+		return revokeSessions(ctx, e, all, newLog(c.Log, e.stderr), args)
 	case "purge":
 		removed, err := all.Purge(ctx)
 		fmt.Fprintf(e.stdout, "%d expired records removed\n", removed)
@@ -105,7 +107,7 @@ func listSessions(ctx context.Context, e environment, all *session.Sessions, arg
 	return w.Flush()
 }
 
-func revokeSessions(ctx context.Context, e environment, all *session.Sessions, args []string) error {
+func revokeSessions(ctx context.Context, e environment, all *session.Sessions, log *slog.Logger, args []string) error {
 	flags := flag.NewFlagSet("revoke", flag.ContinueOnError)
 	flags.SetOutput(e.stderr)
 	user := flags.String("user", "", "key or user name of the person")
@@ -123,8 +125,9 @@ func revokeSessions(ctx context.Context, e environment, all *session.Sessions, a
 		return errReported
 	case *everybody:
 		ended, err = all.EndAll(ctx)
+		auditRevoked(ctx, log, "all", ended)
 	default:
-		ended, err = endUser(ctx, all, *user)
+		ended, err = endUser(ctx, all, log, *user)
 	}
 	if err == nil || ended > 0 {
 		fmt.Fprintf(e.stdout, "%d sessions ended\n", ended)
@@ -135,7 +138,7 @@ func revokeSessions(ctx context.Context, e environment, all *session.Sessions, a
 // endUser ends the sessions of the person with that key, or of everybody with
 // that user name: Microsoft may have given it to more than one person in turn,
 // and takes it in any case.
-func endUser(ctx context.Context, all *session.Sessions, user string) (int, error) {
+func endUser(ctx context.Context, all *session.Sessions, log *slog.Logger, user string) (int, error) {
 	people, err := all.List(ctx)
 	if err != nil {
 		return 0, err
@@ -147,6 +150,7 @@ func endUser(ctx context.Context, all *session.Sessions, user string) (int, erro
 		}
 		known = true
 		n, err := all.EndPerson(ctx, p.Key)
+		auditRevoked(ctx, log, server.HashUser(p.Key), n)
 		ended += n
 		if err != nil {
 			return ended, err
@@ -156,4 +160,10 @@ func endUser(ctx context.Context, all *session.Sessions, user string) (int, erro
 		return 0, fmt.Errorf("nobody called %q is signed in", user)
 	}
 	return ended, nil
+}
+
+// auditRevoked writes the audit line of one person's sessions, or of all. No
+// server could: they only find that the sessions are gone.
+func auditRevoked(ctx context.Context, log *slog.Logger, user string, ended int) {
+	log.Log(ctx, server.LevelAudit, "audit", "event", "sessions revoked by the operator", "user", user, "sessions", ended)
 }

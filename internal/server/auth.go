@@ -78,7 +78,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Sessions.SignIn(w, r, who); err != nil {
 		return err
 	}
-	visitOf(r).user = hashUser(who.Account)
+	visitOf(r).user = HashUser(who.Account.Key())
 	s.audit(r, "signed in", slog.String("tenant", who.Account.TenantID))
 	// A clean address: code and state must not stay in the history.
 	http.Redirect(w, r, localPath(attempt.ReturnTo, "/calendar"), http.StatusSeeOther)
@@ -119,7 +119,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 			RetryAfter: retryAfterDefault, Action: action{"Sign in with Microsoft", signInHref}, Err: err}
 	}
 	s.Graph.Forget(account.Key())
-	visitOf(r).user = hashUser(account)
+	visitOf(r).user = HashUser(account.Key())
 	s.audit(r, "signed out")
 
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)

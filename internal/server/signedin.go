@@ -55,7 +55,7 @@ func (s *Server) signedIn(h accountHandler) handler {
 		}
 		v.mailbox.Shared = set.Shared
 		visit := visitOf(r)
-		visit.user, visit.who = hashUser(account), v
+		visit.user, visit.who = HashUser(account.Key()), v
 		return h(w, r, v)
 	}
 }
@@ -73,9 +73,10 @@ func (t *tokens) Token(ctx context.Context, refused string) (string, error) {
 	return t.provider.Token(ctx, t.account, t.cache, identity.TokenOptions{Refused: refused, Shared: t.shared})
 }
 
-// hashUser names a person in logs without saying who it is.
-func hashUser(a identity.Account) string {
-	sum := sha256.Sum256([]byte(a.Key()))
+// HashUser names the person with a key (see [identity.Account.Key]) in logs
+// without saying who it is.
+func HashUser(key string) string {
+	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:6])
 }
 
