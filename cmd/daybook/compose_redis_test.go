@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -121,8 +122,19 @@ func TestComposeRedis(t *testing.T) {
 		}
 	}
 	url, password := r.makePassword()
+	conf := filepath.Join(r.secrets, "redis.conf")
+	want := mustRead(t, conf)
+	if err := os.Remove(conf); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(conf, []byte("user daybook on >"+password+" +get\n"), 0o444); err != nil { // of a version that needed less
+		t.Fatal(err)
+	}
 	if again, _ := r.makePassword(); again != url {
 		t.Error("a second start made another password")
+	}
+	if got := mustRead(t, conf); !bytes.Equal(got, want) {
+		t.Errorf("after an upgrade Redis is told %q, want %q", got, want)
 	}
 	r.run()
 	for name, want := range map[string]string{"appendonly": "yes", "maxmemory-policy": "noeviction", "dir": r.data} {
