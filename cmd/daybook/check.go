@@ -150,6 +150,17 @@ func redisHasPXAT(version string) bool {
 	return major > 6 || major == 6 && minor >= 2
 }
 
+// unfit says why nobody could sign in with such a Redis; nothing if they could.
+func unfit(facts session.RedisFacts) string {
+	switch {
+	case !redisHasPXAT(facts.Version):
+		return "version " + facts.Version + " is too old; use 6.2 or newer"
+	case facts.Cluster:
+		return "is a cluster, which is not supported; use one without cluster mode"
+	}
+	return ""
+}
+
 // examineRedis says whether Redis is set up so that sessions last.
 func examineRedis(ctx context.Context, r *session.Redis) []finding {
 	facts, err := r.Facts(ctx)
@@ -157,11 +168,10 @@ func examineRedis(ctx context.Context, r *session.Redis) []finding {
 		return []finding{{"fail", "redis", err.Error()}}
 	}
 	list := []finding{{"ok", "redis", "version " + facts.Version}}
-	switch {
-	case facts.Version == "":
+	if why := unfit(facts); why != "" {
+		list[0] = finding{"fail", "redis", why}
+	} else if facts.Version == "" {
 		list[0] = finding{"warn", "redis", "does not say which version it has; Daybook needs 6.2 or newer"}
-	case !redisHasPXAT(facts.Version):
-		list[0] = finding{"fail", "redis", "version " + facts.Version + " is too old; use 6.2 or newer"}
 	}
 	switch {
 	case facts.MayEvict():

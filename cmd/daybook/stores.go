@@ -80,11 +80,15 @@ func (p *parts) sweep(ctx context.Context, every time.Duration) {
 	}
 }
 
-// doubtRedis warns, as soon as Redis can be asked, if it may drop sessions.
+// doubtRedis says, as soon as Redis can be asked, if nobody can sign in with it
+// or if it may drop sessions.
 func (s *stores) doubtRedis(ctx context.Context, log *slog.Logger) {
 	for wait := time.Second; s.redis != nil; wait = min(2*wait, time.Minute) {
 		facts, err := s.redis.Facts(ctx)
 		if err == nil {
+			if why := unfit(facts); why != "" {
+				log.Error("redis", "error", why)
+			}
 			if facts.MayEvict() {
 				log.Warn("redis", "warning", evicts(facts))
 			}

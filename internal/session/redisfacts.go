@@ -11,6 +11,7 @@ import (
 // server's access rules keep from us is empty.
 type RedisFacts struct {
 	Version        string
+	Cluster        bool   // cluster mode: most keys are on other servers
 	EvictionPolicy string // maxmemory-policy
 	Persistence    string // "yes" if data outlives a restart of the server, or "no"
 }
@@ -40,6 +41,8 @@ func (r *Redis) Facts(ctx context.Context) (RedisFacts, error) {
 		switch name {
 		case "redis_version":
 			facts.Version = value
+		case "cluster_enabled":
+			facts.Cluster = value == "1"
 		case "maxmemory_policy":
 			facts.EvictionPolicy = value
 		case "aof_enabled":
