@@ -173,6 +173,10 @@ func checkWeb(w Web, r *report) {
 	if !r.has("STOP_DELAY") && (w.StopDelay < 0 || w.StopDelay > maxStopDelay) {
 		r.wrong("STOP_DELAY", "is not between 0 and %v", maxStopDelay)
 	}
+	// Daybook itself ends no TLS.
+	if u := w.BaseURL; len(w.TrustedProxies) == 0 && !r.has("TRUSTED_PROXIES") && !r.has("BASE_URL") && u.Scheme == "https" && !loopback(u.Hostname()) {
+		r.warn("TRUSTED_PROXIES", "is empty while BASE_URL is https: everybody seems to come from the proxy in front, so sign-ins have no limit, or one for all, and audit lines no addresses; set it to the proxy's address, 127.0.0.1 for one on this machine")
+	}
 	for _, prefix := range w.TrustedProxies {
 		if prefix.Bits() == 0 {
 			r.warn("TRUSTED_PROXIES", "%v believes everybody's X-Forwarded-For", prefix)

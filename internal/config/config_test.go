@@ -205,7 +205,9 @@ func TestLoadWarnings(t *testing.T) {
 		{demo("SESSION_SECRET=" + base64.StdEncoding.EncodeToString([]byte("this is my very own secret for daybook, 2026"))), []string{weak}},
 		{demo("SESSION_SECRET=" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00\x01\x02\xff", 8)))), []string{weak}},
 		{demo(secret), nil},
-		{real("BASE_URL=https://x.example", "AZURE_TENANT_ID=common", "ALLOWED_TENANTS="+tenantID), nil},
+		{real("BASE_URL=https://x.example", "TRUSTED_PROXIES=127.0.0.1", "AZURE_TENANT_ID=common", "ALLOWED_TENANTS="+tenantID), nil},
+		{real("BASE_URL=https://x.example"), []string{"TRUSTED_PROXIES: is empty"}},
+		{real("BASE_URL=https://localhost:8443"), nil},
 	}
 	for _, test := range tests {
 		c, err := Load(test.env, "")
