@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"syscall"
@@ -113,11 +115,17 @@ func examineStore(ctx context.Context, c config.Config, add adder) {
 		return
 	}
 	defer stores.close()
-	start := time.Now()
-	if err := stores.sessions.Ping(ctx); err != nil {
-		add("fail", "store", "%s: write, read and delete: %v", c.Session.Store, err)
-	} else {
-		add("ok", "store", "%s: written, read and deleted in %v", c.Session.Store, time.Since(start).Round(time.Microsecond))
+	ping := func(what string, place config.Place, s session.Store) {
+		start := time.Now()
+		if err := s.Ping(ctx); err != nil {
+			add("fail", what, "%s: write, read and delete: %v", place, err)
+		} else {
+			add("ok", what, "%s: written, read and deleted in %v", place, time.Since(start).Round(time.Microsecond))
+		}
+	}
+	ping("store", c.Session.Store, stores.sessions)
+	if stores.tokens != nil && stores.tokens != stores.sessions {
+		ping("tokens", c.Session.Tokens, stores.tokens)
 	}
 	if stores.redis != nil {
 		for _, f := range examineRedis(ctx, stores.redis) {
@@ -247,6 +255,8 @@ func examineSite(ctx context.Context, c config.Config, add adder) {
 	}
 	answer, err := fetch(ctx, c.Web.BaseURL.JoinPath("healthz").String(), nil)
 	switch {
+	case refusedByBrowsers(err):
+		add("fail", "site", "%v: browsers refuse that; look at the certificate of the proxy in front (one of a private authority must be trusted here too, for example through SSL_CERT_FILE)", err)
 	case err != nil:
 		add("warn", "site", "%v: is the proxy in front running, with a certificate that browsers trust?", err)
 	case answer.StatusCode != http.StatusOK:
@@ -259,6 +269,14 @@ func examineSite(ctx context.Context, c config.Config, add adder) {
 		}
 		add("ok", "site", "%s answers over TLS with a certificate until %s", c.Web.BaseURL, until.UTC().Format(time.DateOnly))
 	}
+}
+
+// refusedByBrowsers reports whether somebody answered, but not with TLS that
+// can be believed.
+func refusedByBrowsers(err error) bool {
+	var network *net.OpError
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) || errors.Is(err, http.ErrSchemeMismatch) ||
+		errors.As(err, &network) && (network.Op == "remote error" || network.Op == "local error") // how crypto/tls marks its alerts
 }
 
 // fetch gets the head of an answer without following it elsewhere.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"daybook/internal/config"
 	"daybook/internal/simulator"
 )
 
@@ -150,6 +153,36 @@ func TestCheckSite(t *testing.T) {
 	}
 }
 
+// What browsers refuse is wrong; what does not run yet may not be.
+func TestCheckSiteRefused(t *testing.T) {
+	t.Parallel()
+	serve := func(end func(*httptest.Server)) string {
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		end(server)
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	}
+	for _, test := range []struct{ what, addr, level, says string }{
+		{"an unknown authority", serve((*httptest.Server).StartTLS), "fail", "unknown authority"},
+		{"no certificate for this name", serve(func(s *httptest.Server) {
+			s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("unknown name") }}
+			s.StartTLS()
+		}), "fail", "internal error"},
+		{"no TLS", serve((*httptest.Server).Start), "fail", "HTTP response to HTTPS"},
+		{"nobody listens", freeAddr(t), "warn", "refused"},
+	} {
+		var list []finding
+		c := config.Config{Web: config.Web{BaseURL: mustURL("https://" + test.addr)}}
+		examineSite(t.Context(), c, func(level, what, format string, args ...any) {
+			list = append(list, finding{level, what, fmt.Sprintf(format, args...)})
+		})
+		if len(list) != 1 || !says(list, test.level, "site", test.says) {
+			t.Errorf("%s: %v, want one %s", test.what, list, test.level)
+		}
+	}
+}
+
 func TestCheckRedis(t *testing.T) {
 	t.Parallel()
 	m := newStage(t, "http://"+freeAddr(t))
@@ -167,6 +200,16 @@ func TestCheckRedis(t *testing.T) {
 	if left := r.keys("*"); len(left) != 0 {
 		t.Errorf("the check left %q", left)
 	}
+	tokens := m.environ("127.0.0.1:1", "SESSION_DIR="+filepath.Join(t.TempDir(), "sessions"), "TOKEN_CACHE=redis", r.url(r.addr))
+	list, status = m.findings(tokens...)
+	if !says(list, "ok", "store", "filesystem: written") || !says(list, "ok", "tokens", "redis: written") || status != 0 {
+		t.Errorf("tokens in Redis: status %d, %v", status, list)
+	}
+	r.do("ACL", "SETUSER", "default", "-set")
+	if list, status = m.findings(tokens...); !says(list, "ok", "store", "filesystem: written") || !says(list, "fail", "tokens", "lacks a permission") || status != 1 {
+		t.Errorf("tokens in a Redis that may not be written to: status %d, %v", status, list)
+	}
+	r.do("ACL", "SETUSER", "default", "+set")
 	r.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	r.do("CONFIG", "SET", "appendonly", "no")
 	list, status = m.findings(environ...)
