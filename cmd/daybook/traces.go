@@ -34,8 +34,9 @@ func startTraces(ctx context.Context, endpoint *url.URL, log *slog.Logger) (*tra
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
-	about, err := resource.New(ctx, resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithAttributes(
-		attribute.String("service.name", "daybook"), attribute.String("service.version", version(buildInfo()))))
+	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
+		attribute.String("service.name", "daybook"), attribute.String("service.version", version(buildInfo()))),
+		resource.WithFromEnv()) // the last one wins
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}

@@ -104,6 +104,28 @@ func TestTraces(t *testing.T) {
 	}
 }
 
+// Who runs several of them tells them apart by OpenTelemetry's own variables.
+func TestTracesNames(t *testing.T) {
+	t.Parallel()
+	for want, setting := range map[string]string{
+		`"daybook"`:    "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test",
+		`"calendar-a"`: "OTEL_SERVICE_NAME=calendar-a",
+		`"calendar-b"`: "OTEL_RESOURCE_ATTRIBUTES=service.name=calendar-b",
+	} {
+		c := newFakeCollector(t)
+		addr := freeAddr(t)
+		m := newStage(t, "http://"+addr)
+		site := m.start(addr, "SESSION_STORE=memory", "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, setting)
+		m.visitor().get("/")
+		site.stop()
+		c.mu.Lock()
+		if !strings.Contains(c.about, want) {
+			t.Errorf("%s: the service is not named %s: %s", setting, want, c.about)
+		}
+		c.mu.Unlock()
+	}
+}
+
 // Without a collector's address there is nothing to go through.
 func TestTracesAreOff(t *testing.T) {
 	t.Parallel()
