@@ -27,6 +27,21 @@ var comfortParts = []browserPart{
 	{"calendars are switched and months turned beside the page", beside},
 	{"another version of Daybook", otherVersion},
 	{"a form is sent once", sentOnce},
+	{"a meeting's link", copyLink},
+}
+
+// copyLink copies a meeting's link, which the permissions policy must let it.
+func copyLink(t *testing.T, c *chrome) {
+	b := c.newTab(t, newDemo(t), emulation.SetFocusEmulationEnabled(true))
+	b.signIn(lena)
+	b.open(weekPath())
+	event := ask[string](b, `(async () => {
+		for (const a of document.querySelectorAll('.cal .u-url'))
+			if ((await (await fetch(a.href)).text()).includes('data-copy')) return a.pathname;
+	})()`, awaited)
+	b.open(event)
+	b.click(".copy")
+	b.until("document.querySelector('.copy').textContent === 'Copied'")
 }
 
 // inSight scrolls a week to its end: the headings of its days, its bar and the

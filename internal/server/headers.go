@@ -19,6 +19,14 @@ type site struct {
 	headers      map[string]string
 }
 
+// permissions asks browsers for nothing of what they may ask people for, but to
+// copy a meeting's link. It is OWASP's list without interest-cohort and web-share,
+// of which browsers that do not know them complain.
+const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), cross-origin-isolated=(), display-capture=(), " +
+	"encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), keyboard-map=(), magnetometer=(), " +
+	"microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), sync-xhr=(), " +
+	"unload=(), usb=(), xr-spatial-tracking=()"
+
 // newSite computes the headers that every answer carries (OWASP Secure
 // Headers; ASVS 5.0 V3.4). formAction is Microsoft's origin: browsers apply
 // form-action to the redirect that follows the sign-out form.
@@ -32,7 +40,7 @@ func newSite(base *url.URL, proxies []netip.Prefix, formAction string) site {
 		"Cross-Origin-Embedder-Policy":      "require-corp",
 		"Cross-Origin-Opener-Policy":        "same-origin",
 		"Cross-Origin-Resource-Policy":      "same-origin",
-		"Permissions-Policy":                "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()",
+		"Permissions-Policy":                permissions,
 		"Referrer-Policy":                   "no-referrer",
 		"X-Content-Type-Options":            "nosniff",
 		"X-Dns-Prefetch-Control":            "off",
