@@ -29,6 +29,13 @@ const root = "../.."
 // with the given content, or without one.
 func composeProject(t *testing.T, dotenv string, profiles ...string) *types.Project {
 	t.Helper()
+	return composeBeside(t, dotenv, "", profiles...)
+}
+
+// composeBeside is composeProject beside a docker-compose.override.yml with the
+// given content, or without one.
+func composeBeside(t *testing.T, dotenv, override string, profiles ...string) *types.Project {
+	t.Helper()
 	dir := t.TempDir()
 	source, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
 	if err != nil {
@@ -42,7 +49,14 @@ func composeProject(t *testing.T, dotenv string, profiles ...string) *types.Proj
 			t.Fatal(err)
 		}
 	}
-	options, err := cli.NewProjectOptions([]string{filepath.Join(dir, "docker-compose.yml")},
+	files := []string{filepath.Join(dir, "docker-compose.yml")}
+	if override != "" {
+		files = append(files, filepath.Join(dir, "docker-compose.override.yml"))
+		if err := os.WriteFile(files[1], []byte(override), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options, err := cli.NewProjectOptions(files,
 		cli.WithWorkingDirectory(dir), cli.WithEnvFiles(), cli.WithDotEnv, cli.WithProfiles(profiles))
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +120,34 @@ SESSION_SECRET=q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA4tX2wLq9vPw==
 	}
 	if site := project.Services["caddy"].Environment["SITE"]; site == nil || *site != "https://calendar.example.com" {
 		t.Errorf("Caddy serves %v, want BASE_URL", site)
+	}
+}
+
+// What README.md adds for metrics and for secrets in files keeps the rest: the
+// metrics are published nowhere, and the files cannot be written to.
+func TestReadmeOverridesCompose(t *testing.T) {
+	t.Parallel()
+	_, override, found := strings.Cut(readFile(t, "README.md"), "```yaml\n")
+	override, _, _ = strings.Cut(override, "```")
+	if !found {
+		t.Fatal("README.md has no docker-compose.override.yml")
+	}
+	plain, project := composeProject(t, "").Services["daybook"], composeBeside(t, "", override)
+	got := project.Services["daybook"]
+	if addr := got.Environment["ADMIN_ADDR"]; addr == nil || *addr != "0.0.0.0:9090" || got.Environment["REDIS_URL_FILE"] == nil {
+		t.Errorf("environment %v", got.Environment)
+	}
+	if diff := cmp.Diff(plain.Ports, got.Ports); diff != "" {
+		t.Errorf("ports (-without +with):\n%s", diff)
+	}
+	if _, on := got.Networks["watching"]; !on || !project.Networks["watching"].Internal || len(got.Networks) != len(plain.Networks)+1 {
+		t.Errorf("networks %v, of which watching is internal: %v", got.Networks, project.Networks["watching"].Internal)
+	}
+	certificate := got.Environment["AZURE_CLIENT_CERTIFICATE_PATH"]
+	if certificate == nil || !slices.ContainsFunc(got.Volumes, func(v types.ServiceVolumeConfig) bool {
+		return v.ReadOnly && v.Source == "/etc/daybook" && strings.HasPrefix(*certificate, v.Target+"/")
+	}) || len(got.Volumes) != len(plain.Volumes)+1 {
+		t.Errorf("certificate %v, volumes %v", certificate, got.Volumes)
 	}
 }
 
