@@ -34,10 +34,10 @@ var faultRows = []struct{ fault, tests string }{
 	{"Entra refuses", "TestFaultEntraRefusesTheApp TestRaceRefreshErrors TestRaceSignInErrors TestRefusals"},
 	{"Entra answers nonsense", "TestFaultEntra TestAnswersWithLess TestNothingLeaks"},
 	{"Graph down or throttling", "TestFaultGraph TestThrottling TestBackOffIsSharedByOneOwner"},
-	{"Graph answers in part", "TestListsThatAreNotWhole TestOneCalendarFails TestHomeInPart TestOwnHostOnly"},
-	{"Graph refuses a token", "TestUnauthorized TestClaimsChallenge TestRaceGraphErrors"},
+	{"Graph answers in part", "TestFaultGraphInPart TestListsThatAreNotWhole TestOneCalendarFails TestHomeInPart TestOwnHostOnly"},
+	{"Graph refuses a token", "TestFaultGraphRefuses TestUnauthorized TestClaimsChallenge TestRaceGraphErrors"},
 	{"told to stop with requests in flight", "TestFaultStoppedMeanwhile TestRollingRestart TestStopTimes"},
-	{"browsers go away", "TestRaceBrowserGoesAway TestCallerGoesAway TestBrowserThatGoesAwayHurtsNobody"},
+	{"browsers go away", "TestFaultBrowserGoesAway TestRaceBrowserGoesAway TestCallerGoesAway TestBrowserThatGoesAwayHurtsNobody"},
 	{"slow clients", "TestFaultSlowClients TestFaultSlowReaders"},
 	{"too large requests", "TestFaultOversized FuzzHandlers"},
 	{"a crowd signs in", "TestFaultCrowdSignsIn TestRaceTwoHundredPeople"},
@@ -56,6 +56,9 @@ func TestFaultRows(t *testing.T) {
 	named := map[string]bool{"TestFaultRows": true}
 	for i, row := range faultRows {
 		fmt.Fprintf(table, "\nF%-3d%-54s %s", i+1, row.fault, row.tests)
+		if !strings.Contains(row.tests, "TestFault") {
+			t.Errorf("F%d, %s, is not part of make faults", i+1, row.fault)
+		}
 		for _, name := range strings.Fields(row.tests) {
 			named[name] = true
 			if !defined[name] {
