@@ -126,6 +126,10 @@ func farFromHome(t *testing.T, c *chrome) {
 	if ask[bool](b, "document.querySelector('.travel').checkVisibility()") {
 		t.Error("who has said no is asked again")
 	}
+	const storage = "(async () => JSON.stringify([{...localStorage}, {...sessionStorage}, (await indexedDB.databases()).length, (await caches.keys()).length]))()"
+	if kept := ask[string](b, storage, awaited); kept != `[{},{"stays":"1"},0,0]` {
+		t.Errorf("beside cookies the browser keeps %s, want that the note was closed and nothing else", kept)
+	}
 
 	home := c.newTab(t, d, emulation.SetTimezoneOverride("Europe/Paris")) // the same clock
 	home.signIn(lena)
