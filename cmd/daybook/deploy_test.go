@@ -343,6 +343,9 @@ fi
 	if file("etc/caddy/Caddyfile") != readFile(t, "deploy/Caddyfile") || file("etc/daybook/daybook.env") != readFile(t, ".env.example") || file("usr/local/bin/daybook") != "old" {
 		t.Error("not all files are where they belong")
 	}
+	if file("etc/caddy/Caddyfile~") != ":80 {}\n" {
+		t.Error("what Caddy served before is lost")
+	}
 	for _, name := range []string{"daybook.env", "azure_client_secret"} {
 		stat, err := os.Stat(filepath.Join(machine, "etc/daybook", name))
 		if err != nil || stat.Mode().Perm() != 0o600 {
