@@ -8,8 +8,6 @@ import (
 	"net/url"
 	"time"
 
-	"daybook/internal/graph"
-
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -54,18 +52,30 @@ func (t *traces) handler(h http.Handler) http.Handler {
 		otelhttp.WithPropagators(propagation.TraceContext{}), otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 }
 
-// transport makes a span of each request through rt; a nil rt is the network.
-// Nothing is added to the requests: Microsoft has no use for our traces.
-func (t *traces) transport(rt http.RoundTripper) http.RoundTripper {
+// transport makes a span of each request through rt, where that is nil through
+// what network makes. Nothing is added to the requests: Microsoft has no use for
+// our traces.
+func (t *traces) transport(rt http.RoundTripper, network func() *http.Transport) http.RoundTripper {
+	if rt == nil {
+		rt = network()
+	}
 	if t == nil {
 		return rt
 	}
-	if rt == nil {
-		rt = graph.Transport()
-	}
-	return otelhttp.NewTransport(rt, otelhttp.WithTracerProvider(t.provider),
+	return tracedTransport{otelhttp.NewTransport(rt, otelhttp.WithTracerProvider(t.provider),
 		otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()),
-		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Host }))
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Host })), rt}
+}
+
+// A tracedTransport passes on what otelhttp's does not.
+type tracedTransport struct {
+	*otelhttp.Transport
+	beneath http.RoundTripper
+}
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+func (t tracedTransport) CloseIdleConnections() {
+	(&http.Client{Transport: t.beneath}).CloseIdleConnections()
 }
 
 // stop sends what has not been sent yet.
@@ -104,6 +114,12 @@ func (s sparedSpan) Attributes() []attribute.KeyValue {
 		}
 	}
 	return kept
+}
+
+// Status returns whether it went well, without the words of an error, which may
+// be what somebody sent.
+func (s sparedSpan) Status() sdktrace.Status {
+	return sdktrace.Status{Code: s.ReadOnlySpan.Status().Code}
 }
 
 // Events returns none: errors are in the log.

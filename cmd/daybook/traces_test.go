@@ -2,6 +2,7 @@ package main
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,9 @@ import (
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -133,9 +137,38 @@ func TestTracesAreOff(t *testing.T) {
 	if err != nil || off != nil {
 		t.Fatalf("startTraces without an endpoint = %v, %v", off, err)
 	}
-	h := http.NewServeMux()
-	if off.handler(h) != http.Handler(h) || off.transport(nil) != nil {
+	h, own := http.NewServeMux(), new(http.Transport)
+	if off.handler(h) != http.Handler(h) || off.transport(nil, func() *http.Transport { return own }) != http.RoundTripper(own) {
 		t.Error("something is wrapped although traces are off")
 	}
 	off.stop()
 }
+
+// What a span says of an error is its kind: net/http's words quote what came.
+// Who closes idle connections closes those beneath the spans.
+func TestTracesLeaveOut(t *testing.T) {
+	t.Parallel()
+	kept := tracetest.NewInMemoryExporter()
+	on := &traces{sdktrace.NewTracerProvider(sdktrace.WithSyncer(sparing{kept}))}
+	beneath := new(brokenTransport)
+	client := &http.Client{Transport: on.transport(beneath, nil)}
+	if _, err := client.Get("https://graph.invalid/me"); err == nil {
+		t.Fatal("a broken transport answers")
+	}
+	spans := kept.GetSpans()
+	if len(spans) != 1 || spans[0].Status != (sdktrace.Status{Code: codes.Error}) || len(spans[0].Events) > 0 {
+		t.Errorf("spans of a broken call: %+v", spans)
+	}
+	client.CloseIdleConnections()
+	if !beneath.closed {
+		t.Error("idle connections are not closed")
+	}
+}
+
+type brokenTransport struct{ closed bool }
+
+func (*brokenTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New(`malformed HTTP response "CanaryOfSomebody"`)
+}
+
+func (b *brokenTransport) CloseIdleConnections() { b.closed = true }

@@ -62,11 +62,10 @@ func (p *parts) fill(ctx context.Context, c config.Config) error {
 		sim := newSimulator(&c)
 		p.Simulator, network = sim, sim.Transport(nil)
 	}
-	network = p.traces.transport(network)
-	if p.Identity, err = newIdentity(c, network, p.log); err != nil {
+	if p.Identity, err = newIdentity(c, p.traces.transport(network, identity.Transport), p.log); err != nil {
 		return err
 	}
-	if p.Graph, err = graph.New(graph.Config{Endpoint: c.Microsoft.GraphEndpoint.String(), HTTP: &http.Client{Transport: network}, Now: now, Log: p.log}); err != nil {
+	if p.Graph, err = graph.New(graph.Config{Endpoint: c.Microsoft.GraphEndpoint.String(), HTTP: &http.Client{Transport: p.traces.transport(network, graph.Transport)}, Now: now, Log: p.log}); err != nil {
 		return err
 	}
 	p.Sessions, err = session.New(session.Options{

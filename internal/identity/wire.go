@@ -43,6 +43,12 @@ func limit(c *http.Client) http.RoundTripper {
 	if c != nil && c.Transport != nil {
 		return limited{c.Transport}
 	}
+	return limited{Transport()}
+}
+
+// Transport returns a transport made for Microsoft's sign-in: what [New] uses
+// when Config.HTTP brings none, for who wants to wrap it.
+func Transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = 5 * time.Second
@@ -53,7 +59,7 @@ func limit(c *http.Client) http.RoundTripper {
 	t.MaxConnsPerHost = 64
 	// HTTP/2 asks whether an answer that does not come has a connection still.
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 3 * time.Second}
-	return limited{t}
+	return t
 }
 
 type limited struct{ next http.RoundTripper }
