@@ -161,7 +161,10 @@ func (j *job) ask(ctx context.Context, parts []*part) (token string, err error) 
 func (j *job) oneByOne(ctx context.Context, parts []*part) error {
 	var wg sync.WaitGroup
 	for _, p := range parts {
-		wg.Go(func() { p.body, p.err = j.get(ctx, p.operation, p.path) })
+		wg.Go(func() {
+			defer j.mailbox.client.recovered(&p.err)
+			p.body, p.err = j.get(ctx, p.operation, p.path)
+		})
 	}
 	wg.Wait()
 	for _, p := range parts {

@@ -47,6 +47,7 @@ func (m *Mailbox) Events(ctx context.Context, calendars []Calendar, from, until 
 	for i, c := range calendars {
 		wg.Go(func() {
 			r := &results[i]
+			defer m.client.recovered(&r.err)
 			w, asked, err := m.window(ctx, c, from, until, fresh)
 			if err != nil {
 				w.err = err
@@ -172,6 +173,8 @@ func (m *Mailbox) Prefetch(ctx context.Context, calendars []Calendar, from, unti
 	// What Forget drops does not come back by what was wanted before it.
 	ahead := &Mailbox{client: c, owner: m.owner, tokens: m.tokens, access: m.access, generation: who.current()}
 	started := c.flights.spawn(func() {
+		var nobodys error
+		defer c.recovered(&nobodys)
 		defer c.prefetch.Release(1)
 		defer who.done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)

@@ -55,12 +55,6 @@ func (f *flights) start(ctx context.Context, key flightKey, m *Mailbox, join fun
 	f.flying[key] = fl
 	f.wg.Go(func() {
 		defer func() {
-			// A reply that makes this code panic must cost an answer, not the
-			// process: no HTTP server recovers for this goroutine.
-			if r := recover(); r != nil {
-				m.client.log.Error("graph answer", "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-				fl.err = &Error{Code: "unreadable"}
-			}
 			f.mu.Lock()
 			if f.flying[key] == fl {
 				delete(f.flying, key)
@@ -68,12 +62,23 @@ func (f *flights) start(ctx context.Context, key flightKey, m *Mailbox, join fun
 			f.mu.Unlock()
 			close(fl.done)
 		}()
+		defer m.client.recovered(&fl.err)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
 		defer context.AfterFunc(f.base, cancel)()
 		fl.value, fl.asked, fl.err = fly(ctx, fl)
 	})
 	return fl, nil
+}
+
+// recovered makes a panic an error, deferred in goroutines for which no HTTP
+// server recovers: a reply that makes this code panic must cost an answer, not
+// the process.
+func (c *Client) recovered(err *error) {
+	if r := recover(); r != nil {
+		c.log.Error("graph answer", "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		*err = &Error{Code: "unreadable"}
+	}
 }
 
 func (f *flights) close() {

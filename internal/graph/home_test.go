@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -152,6 +153,25 @@ func TestHomeWithoutBatches(t *testing.T) {
 		if err != nil || h.Person.Name != "Adele Vance" || len(h.Calendars) != 2 || len(h.Missing) > 0 {
 			t.Errorf("$batch answers %d: %+v, %v", status, h, err)
 		}
+	}
+}
+
+// Neither does a panic in one of several calls at a time cost more than its part.
+func TestPanicInOneOfSeveralCalls(t *testing.T) {
+	t.Parallel()
+	p := adele()
+	p["/$batch"] = fails(404, "NoBatches")
+	c := pretend(t, func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/mailboxSettings") {
+			panic("canary")
+		}
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		return w.Result(), nil
+	})
+	h, err := c.Mailbox("o", new(staticTokens)).Home(t.Context(), false)
+	if err != nil || h.Person.Name != "Adele Vance" || len(h.Missing) != 1 {
+		t.Errorf("Home = %+v, %v; want it without the settings", h, err)
 	}
 }
 
