@@ -140,11 +140,9 @@ func (d *discovery) settle(f *fetch, keep time.Duration) {
 	now := time.Now()
 	switch e, _ := f.err.(*Error); {
 	case f.err == nil:
-		if d.kept != nil && d.kept.Keys == f.doc.Keys {
-			f.doc.keys = d.kept.keys
-		} else {
-			f.doc.keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), newClient(d.fetch)), f.doc.Keys)
-		}
+		// With the document the keys are asked for anew: one that Microsoft has
+		// withdrawn is believed no longer than the document is kept.
+		f.doc.keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), newClient(d.fetch)), f.doc.Keys)
 		d.kept, d.until = f.doc, now.Add(keep)
 	case e != nil && e.Problem == Rejected:
 		d.kept = nil // Microsoft's word has changed to one that must not be believed: fail closed

@@ -3,6 +3,7 @@ package identity
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -114,6 +115,30 @@ func TestKeyRotation(t *testing.T) {
 	if _, err := i.signIn(t, p, alice, Request{}); problem(err) != Unavailable {
 		t.Errorf("Finish() without keys = %v, want Unavailable", err)
 	}
+}
+
+// A key that Microsoft has withdrawn is believed for a day at most.
+func TestWithdrawnKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		p := i.provider(t)
+		defer p.Close()
+		i.mustSignIn(t, p, alice)
+		i.set(func() {
+			withdrawn := i.key
+			i.key, i.kid = spareKey(), "k2"
+			i.sign = func(claims map[string]any) string { return signWith(jose.RS256, withdrawn, "k1", claims, nil) }
+		})
+		time.Sleep(24*time.Hour + time.Second)
+		if _, _, err := p.Begin(t.Context(), Request{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until the new document has come
+		if _, err := i.signIn(t, p, alice, Request{}); problem(err) != Rejected {
+			t.Errorf("Finish() with a key withdrawn a day ago = %v, want Rejected", err)
+		}
+	})
 }
 
 func TestTenants(t *testing.T) {
