@@ -16,7 +16,7 @@ var germanNotices = map[string]string{
 	"This is no date.":                                                              "Das ist kein Datum.",
 	"Dates are written like 2026-12-24.":                                            "Ein Datum schreibt man wie 2026-12-24.",
 	"These working hours end before they begin.":                                    "Diese Arbeitszeit endet, bevor sie beginnt.",
-	"Please go back and choose others.":                                             "Bitte gehen Sie zurück und wählen Sie andere.",
+	"Nothing has been saved yet.":                                                   "Noch ist nichts gespeichert.",
 	"This text is too long to be shown whole. All of it is in Outlook.":             "Dieser Text ist zu lang, um ganz angezeigt zu werden. In Outlook steht alles.",
 	"This time zone is unknown.":                                                    "Diese Zeitzone ist nicht bekannt.",
 	"Time zones are written like Europe/Berlin.":                                    "Zeitzonen werden so geschrieben: Europe/Berlin.",

@@ -230,9 +230,16 @@ func TestOneEndOfTheWorkingHours(t *testing.T) {
 			}
 		}
 	}
+	// What cannot be is not saved, and nothing else has to be chosen again.
 	for _, test := range [][2]string{{"1320", "360"}, {"1080", ""}} {
-		if got := person.post(t, "/settings", url.Values{"from": {test[0]}, "till": {test[1]}}); got.StatusCode != http.StatusBadRequest {
-			t.Errorf("%q: %d, want 400", test, got.StatusCode)
+		before := person.cookies[settingsCookie]
+		got := person.post(t, "/settings", url.Values{"from": {test[0]}, "till": {test[1]}, "theme": {"dark"}})
+		page := got.page(t)
+		if got.StatusCode != http.StatusBadRequest || person.cookies[settingsCookie] != before {
+			t.Errorf("%q: %d, want 400; the cookie is %q", test, got.StatusCode, person.cookies[settingsCookie])
+		}
+		if note, theme := page.Find(".note").Text(), page.Find("#theme option[selected]").AttrOr("value", ""); !strings.Contains(note, "end before they begin") || theme != "dark" {
+			t.Errorf("%q: the page says %q, and the theme is %q", test, note, theme)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 type settingsPage struct {
 	layout
 	Saved     bool
-	Missing   []string
+	Missing   []string // and what is wrong with what was chosen
 	Selects   []selectField
 	WorkDays  []checkField
 	Checks    []checkField
@@ -44,14 +44,19 @@ type checkField struct {
 // settingsPage handles GET /settings. It works without Microsoft: only the
 // list of calendars is missing then.
 func (s *Server) settingsPage(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return s.showSettings(w, r, v, http.StatusOK)
+}
+
+func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, v *visitor, status int, wrong ...string) error {
 	l, set := v.locale, v.settings
 	page := settingsPage{layout: s.layout(v, "settings", l.T("Settings")), Saved: r.FormValue("saved") == "1"}
 	home, err := v.home(r.Context(), v.fresh)
 	if needsMicrosoft(err) {
 		return err
 	}
+	page.Missing = wrong
 	if err != nil {
-		page.Missing = []string{l.T("Your calendars cannot be listed at the moment.")}
+		page.Missing = append(page.Missing, l.T("Your calendars cannot be listed at the moment."))
 	}
 	page.Missing = append(page.Missing, missing(l, home.Missing...)...)
 	page.Selects = selects(v, home, s.now())
@@ -68,7 +73,7 @@ func (s *Server) settingsPage(w http.ResponseWriter, r *http.Request, v *visitor
 	for _, g := range groups(v, home.Calendars) {
 		page.Calendars = append(page.Calendars, g.Calendars...)
 	}
-	return s.pages.render(w, http.StatusOK, "settings", page)
+	return s.pages.render(w, status, "settings", page)
 }
 
 func selects(v *visitor, home graph.Home, now time.Time) []selectField {
@@ -156,9 +161,6 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 		form.Set("till", cmp.Or(till, strconv.Itoa(own.WorkEnd)))
 	}
 	set := settingsFrom(form)
-	if form.Get("till") != "" && set.WorkEnd == 0 {
-		return badRequest("These working hours end before they begin.", "Please go back and choose others.")
-	}
 	if set.Zone != form.Get("tz") || set.SecondZone != form.Get("tz2") {
 		return badRequest("This time zone is unknown.", "Time zones are written like Europe/Berlin.")
 	}
@@ -170,6 +172,10 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 	// missing from what Microsoft answered.
 	for _, hash := range form["listed"] {
 		set.turn(hash, slices.Contains(form["show"], hash))
+	}
+	if form.Get("till") != "" && set.WorkEnd == 0 {
+		v.settings = set // nothing else has to be chosen again
+		return s.showSettings(w, r, v, http.StatusBadRequest, v.locale.T("These working hours end before they begin.")+" "+v.locale.T("Nothing has been saved yet."))
 	}
 	if set.Shared && !v.settings.Shared && !v.account.Personal() {
 		// On only once Microsoft has let us: see callback.

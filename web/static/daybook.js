@@ -197,7 +197,10 @@
       e.preventDefault();
       const body = new URLSearchParams(new FormData(form));
       body.set(by.name, by.value);
-      switched = switched.then(() => turn(location.href, false, { keep: true, post: { to: form.action, body } }));
+      switched = switched.then(() => {
+        body.set("return_to", place()); // a page may have been turned meanwhile
+        return turn(location.href, false, { keep: true, post: { to: form.action, body } });
+      });
       return;
     }
     // What is on its way is not sent again.
