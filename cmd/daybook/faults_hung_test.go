@@ -50,7 +50,7 @@ type hungStore struct {
 func hungCrowd(t *testing.T, store hungStore) {
 	addr, admin := freeAddr(t), freeAddr(t)
 	m := newStage(t, "http://"+addr)
-	site := m.start(addr, append(store.settings, "ADMIN_ADDR="+admin)...)
+	site := m.start(addr, append(store.settings, "ADMIN_ADDR="+admin, "GOMAXPROCS=4")...)
 	b, leaves, ended := m.signedIn(m.people[0]), m.signedIn(m.people[1]), m.visitor()
 	ended.plant(leaves.cookie())
 	before := vitalsOf(t, admin)

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -230,82 +227,6 @@ func TestCheckRedis(t *testing.T) {
 			t.Errorf("redisHasPXAT(%q) = %v", version, !want)
 		}
 	}
-}
-
-// A Redis on which no sign-in can succeed is named at the start and by the
-// check, not at the first sign-in.
-func TestUnfitRedis(t *testing.T) {
-	t.Parallel()
-	cluster := runRedis(t, "--cluster-enabled", "yes")
-	for url, want := range map[string]string{
-		cluster.url(cluster.addr):          "is a cluster, which is not supported",
-		"REDIS_URL=redis://" + oldRedis(t): "version 6.0.14 is too old; use 6.2 or newer",
-	} {
-		addr := freeAddr(t)
-		m := newStage(t, "http://"+addr)
-		site := m.start(addr, "SESSION_STORE=redis", url)
-		eventually(t, 10*time.Second, "the log says that Redis "+want, func() bool {
-			for line := range strings.Lines(site.log.problems()) {
-				if strings.Contains(line, `"level":"ERROR"`) && strings.Contains(line, want) {
-					return true
-				}
-			}
-			return false
-		})
-		if list, status := m.findings(m.environ(addr, "SESSION_STORE=redis", url)...); !says(list, "fail", "redis", want) || status != 1 {
-			t.Errorf("check: status %d, %v; want that Redis %s", status, list, want)
-		}
-	}
-}
-
-// oldRedis returns the address of something that says it is Redis 6.0.
-func oldRedis(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	answer := func(c net.Conn) {
-		defer c.Close()
-		for r := bufio.NewReader(c); ; {
-			var words, size int
-			if _, err := fmt.Fscanf(r, "*%d\r\n", &words); err != nil {
-				return
-			}
-			command := ""
-			for i := range words {
-				if _, err := fmt.Fscanf(r, "$%d\r\n", &size); err != nil {
-					return
-				}
-				word := make([]byte, size+len("\r\n"))
-				if _, err := io.ReadFull(r, word); err != nil {
-					return
-				}
-				if i == 0 {
-					command = string(word[:size])
-				}
-			}
-			switch command {
-			case "INFO":
-				fmt.Fprint(c, "$22\r\nredis_version:6.0.14\r\n\r\n")
-			case "SELECT":
-				fmt.Fprint(c, "+OK\r\n")
-			default:
-				fmt.Fprint(c, "-ERR syntax error\r\n")
-			}
-		}
-	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(c)
-		}
-	}()
-	return l.Addr().String()
 }
 
 // The operator lists and ends sessions on either store, and the site notices at

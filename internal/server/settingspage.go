@@ -138,9 +138,14 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v *visitor
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
-	if on, off := r.PostForm.Get("on"), r.PostForm.Get("off"); on != "" || off != "" {
+	if hash := r.PostForm.Get("toggle"); hash != "" {
 		set := v.settings
-		set.turn(cmp.Or(on, off), on != "")
+		on := slices.Contains(set.Hidden, hash)
+		// What the page showed was wanted otherwise. (Former versions only toggle.)
+		if show := r.URL.Query().Get("show"); show != "" {
+			on = show == "true"
+		}
+		set.turn(hash, on)
 		s.keep(w, set)
 		http.Redirect(w, r, localPath(r.PostForm.Get("return_to"), "/calendar"), http.StatusSeeOther)
 		return nil

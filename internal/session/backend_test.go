@@ -70,6 +70,7 @@ func dirBackendAt(t *testing.T, folder string) backend {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { d.Close() })
+		d.patience = time.Minute // the disk is busy with other tests too
 		return d
 	}
 	file := func(key string) string { return filepath.Join(folder, place(key), key) }

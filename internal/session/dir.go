@@ -33,10 +33,11 @@ import (
 // whoever reads sees the old record or the new one, without a lock. Writers of
 // a folder take turns by flock on its file .lock.
 type Dir struct {
-	root    *os.Root
-	calls   chan struct{} // one token for each goroutine that waits for the disk
-	writers turns         // one goroutine a subfolder asks for the flock
-	lockers turns         // the same for Lock
+	root     *os.Root
+	calls    chan struct{} // one token for each goroutine that waits for the disk
+	patience time.Duration // of a call; diskPatience
+	writers  turns         // one goroutine a subfolder asks for the flock
+	lockers  turns         // the same for Lock
 }
 
 // OpenDir makes the folder unless it exists, restricts it to its owner, and
@@ -54,7 +55,7 @@ func OpenDir(name string) (*Dir, error) {
 		root.Close()
 		return nil, fmt.Errorf("session folder %s: %w", name, err)
 	}
-	return &Dir{root: root, calls: make(chan struct{}, diskCalls)}, nil
+	return &Dir{root: root, calls: make(chan struct{}, diskCalls), patience: diskPatience}, nil
 }
 
 // makeFolder makes a folder, and those above it that are missing. Each is synced
@@ -126,7 +127,7 @@ func (d *Dir) Load(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, faultOf("load", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, diskPatience)
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	value, err := within(ctx, d, func() {}, func() ([]byte, error) {
 		value, _, err := read(d.root, path.Join(place(key), key))

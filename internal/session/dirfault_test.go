@@ -106,10 +106,11 @@ func TestDirWithoutDescriptors(t *testing.T) {
 }
 
 // A process that was stopped while it had a folder's lock holds up writers of
-// that folder for a second each, and readers not at all.
+// that folder for a short time each, and readers not at all.
 func TestDirWriterStopped(t *testing.T) {
 	t.Parallel()
 	d, folder := openDir(t)
+	d.patience = 300 * time.Millisecond
 	mustSwap(t, d, "stop-1", nil, []byte("good"), later())
 	lock, err := os.OpenFile(filepath.Join(folder, place("stop-1"), shardLock), os.O_RDWR, 0)
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 // is in it. Without create, a subfolder that is not there yields missing. It
 // may return while do still runs: see [within].
 func (d *Dir) inShard(ctx context.Context, name string, create bool, do func(*os.Root) error, missing error) error {
-	ctx, cancel := context.WithTimeout(ctx, diskPatience)
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	// A writer that was stopped inside, or that the disk holds up, must not hold
 	// up requests for good. It keeps its turn, so that never more than one
@@ -91,10 +91,16 @@ func within[T any](ctx context.Context, d *Dir, done func(), do func() (T, error
 	}
 	came := make(chan result, 1)
 	go func() {
-		value, err := do()
-		<-d.calls
-		done()
-		came <- result{value, err}
+		var r result
+		defer func() {
+			if p := recover(); p != nil { // here no HTTP server would
+				r.err = fmt.Errorf("panic: %v", p)
+			}
+			<-d.calls
+			done()
+			came <- r
+		}()
+		r.value, r.err = do()
 	}()
 	select {
 	case r := <-came:
@@ -197,7 +203,11 @@ func (d *Dir) Lock(ctx context.Context, key string) (func(), error) {
 		f, err := within(ctx, d, func() {}, func() (*os.File, error) { return d.openLockIn(name) })
 		if err == nil {
 			err = pollFlock(ctx, f, 2*time.Millisecond, 40*time.Millisecond)
-			if err == nil && !d.isAt(f, name) {
+			var there bool
+			if err == nil {
+				there, err = within(ctx, d, func() {}, func() (bool, error) { return d.isAt(f, name), nil })
+			}
+			if err == nil && !there {
 				// The holder before us has removed the file: what we have
 				// locked nobody else can find.
 				f.Close()
@@ -212,7 +222,7 @@ func (d *Dir) Lock(ctx context.Context, key string) (func(), error) {
 			return nil, wrap("lock", err)
 		}
 		return sync.OnceFunc(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), diskPatience)
+			ctx, cancel := context.WithTimeout(context.Background(), d.patience)
 			defer cancel()
 			// Removed while still locked, so nobody's new lock is removed. What
 			// stays is for Sweep.

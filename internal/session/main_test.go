@@ -89,7 +89,11 @@ func play(role string) error {
 func openSpec(spec string) (Store, error) {
 	kind, place, _ := strings.Cut(spec, "|")
 	if kind == "dir" {
-		return OpenDir(place)
+		d, err := OpenDir(place)
+		if err == nil {
+			d.patience = time.Minute // see dirBackendAt
+		}
+		return d, err
 	}
 	url, prefix, _ := strings.Cut(place, "|")
 	return OpenRedis(url, RedisOptions{Prefix: prefix})

@@ -13,11 +13,11 @@
   // fetchPage returns the page at url as a document, or null where only a
   // real navigation will do: signed out, somebody else signed in, another
   // version of Daybook, an error.
-  const whose = (page) => [page.documentElement.lang, $(".menu p", page)?.textContent, ...all("script[src],link[rel=stylesheet]", page).map((e) => e.outerHTML)].join();
+  const whose = (page) => [page.documentElement.lang, $(".menu p", page)?.textContent, ...all('[src^="/static/"],[href^="/static/"]', page).map((e) => e.outerHTML)].join();
   const fetchPage = async (url, { unattended, body } = {}) => {
     const answer = await fetch(url, {
       method: body ? "POST" : "GET", body, cache: unattended ? "reload" : "default", headers: unattended ? { "Daybook-Unattended": "1" } : {},
-      credentials: "same-origin", signal: AbortSignal.timeout(20000),
+      credentials: "same-origin", signal: AbortSignal.timeout?.(20000),
     });
     const type = answer.headers.get("Content-Type") || "";
     // The session has ended: what it showed must go, and only a person begins another.
@@ -60,12 +60,12 @@
   const nameOf = (details) => [details.closest("[aria-labelledby]")?.getAttribute("aria-labelledby"), details.parentElement.className, $("summary", details).textContent].join();
   const renew = (page) => {
     const focus = document.activeElement, href = focus.getAttribute("href"), label = focus.getAttribute("aria-label"), kin = all(focus.localName), at = kin.indexOf(focus);
-    const scroll = [scrollX, scrollY], side = $(".side").scrollTop;
+    const scroll = [scrollX, scrollY], side = $(".side")?.scrollTop;
     const opened = new Set(all("details[open]", main()).map(nameOf));
     show(page);
     for (const details of all("details", main())) details.open = opened.has(nameOf(details));
     scrollTo(...scroll);
-    $(".side").scrollTop = side;
+    if (side) $(".side").scrollTop = side;
     const now = all(focus.localName);
     const again = label && $(`[aria-label="${CSS.escape(label)}"]`) || !href && now[at] || now.length === kin.length && now[at].getAttribute("href") === href && now[at] || $(`a[href="${CSS.escape(href)}"]`);
     if (again && again !== document.body) {
@@ -83,14 +83,14 @@
       queue = [];
       main().removeAttribute("aria-busy");
       // Once a note will do; after that let the browser say what is wrong.
-      if (!offline || !push && !post || !stale()) location.assign(url);
+      if (!offline || !push && !post || !stale()) post ? post.plainly() : location.assign(url);
       return;
     }
     if (push && got.url !== location.href) history.pushState({}, "", got.url);
     const hours = $(".grid"), top = scrollY, key = document.activeElement.dataset.key;
     if (keep) renew(got.page); else show(got.page);
     const rel = queue.shift(), heading = $("h1", main());
-    if (rel) { turn($(`a[rel=${rel}]`).href, true); return; }
+    if (rel) return turn($(`a[rel=${rel}]`).href, true);
     if (keep) { if (push) say(heading.textContent.trim()); return; }
     if (heading) heading.tabIndex = -1;
     const focus = key && $(`[data-key="${CSS.escape(key)}"]`) || heading;
@@ -112,7 +112,7 @@
   const travel = () => {
     const note = $(".travel"), here = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const clock = (timeZone) => new Date().toLocaleString("en", { timeZone });
-    if (!note || sessionStorage.stays || clock(here) === clock(note.dataset.zone)) return;
+    try { if (!note || sessionStorage.stays || clock(here) === clock(note.dataset.zone)) return; } catch { return; } // a zone that is new
     const there = new URL(location.href);
     there.searchParams.set("tz", here);
     $("a", note).href = there;
@@ -195,12 +195,18 @@
     if (form.method !== "post") return;
     if (by && form.closest(".cals")) {
       e.preventDefault();
-      const body = new URLSearchParams(new FormData(form));
-      body.set(by.name, by.value);
+      const to = by.formAction, body = new URLSearchParams([[by.name, by.value]]);
+      const plainly = () => {
+        const form = $(".cals form"), input = document.createElement("input");
+        if (!form) return;
+        [form.action, input.type, input.name, input.value] = [to, "hidden", by.name, by.value];
+        form.append(input);
+        form.submit();
+      };
       switched = switched.then(() => {
-        body.set("return_to", place()); // a page may have been turned meanwhile
-        return turn(location.href, false, { keep: true, post: { to: form.action, body } });
-      });
+        body.set("return_to", place()); // a page may have been turned meanwhile, or an event opened
+        return peek ? fetchPage(to, { body }) : turn(location.href, false, { keep: true, post: { to, body, plainly } });
+      }).catch(plainly);
       return;
     }
     // What is on its way is not sent again.
