@@ -19,7 +19,7 @@ setup: ## install what the tests need and this machine lacks
 	@.ci/setup
 
 test: setup ## everything, with the race detector; pictures of all pages in artifacts/
-	ARTIFACTS=$(CURDIR)/artifacts go run .ci/test.go -race -parallel 3 -timeout 20m ./...
+	ARTIFACTS=$(CURDIR)/artifacts go run .ci/test.go -race -timeout 20m ./...
 
 check: ## gofmt, vet, staticcheck, govulncheck
 	@test -z "$$(gofmt -l cmd internal web .ci)" || { gofmt -d cmd internal web .ci; exit 1; }

@@ -35,10 +35,11 @@ type shownPage struct{ name, path string }
 func everyView(t *testing.T, c *chrome, width, height int64) {
 	var network slowNetwork
 	b := c.newTab(t, newDemo(t, network.before), withRules(), emulation.SetDeviceMetricsOverride(width, height, 1, width < 700))
-	b.open("/")
+	network.open(b, "/")
 	b.look("front", width)
 	b.click(`a[href^="/auth/login"]`)
 	b.at("/simulator/")
+	network.open(b, ask[string](b, "location.pathname + location.search"))
 	b.look("simulator", width)
 	b.click(`button[data-username="` + lena + `"]`)
 	b.at("/calendar/")
@@ -61,11 +62,12 @@ func everyView(t *testing.T, c *chrome, width, height int64) {
 // awkwardWeek looks at the three hundred events of a week in which everything
 // is that is hard to draw.
 func awkwardWeek(t *testing.T, c *chrome, width, height int64) {
-	b := c.newTab(t, newDemo(t), withRules(), emulation.SetDeviceMetricsOverride(width, height, 1, width < 700))
+	var network slowNetwork
+	b := c.newTab(t, newDemo(t, network.before), withRules(), emulation.SetDeviceMetricsOverride(width, height, 1, width < 700))
 	b.signIn(marcus)
 	day := thisMonday().AddDate(0, 0, 2).Format(time.DateOnly)
 	for _, view := range []string{"day", "week"} {
-		b.open("/calendar/" + view + "/" + day)
+		network.open(b, "/calendar/"+view+"/"+day)
 		b.look("awkward-"+view, width)
 		if over := ask[[]string](b, timeOverName); width < 700 && len(over) > 0 {
 			t.Errorf("times lie over names: %q", over)
@@ -125,16 +127,16 @@ const layoutShifts = `new Promise(done => {
 	}));
 })`
 
-// A slowNetwork brings a page in pieces, a column of a grid or a link to a view
-// in each, and each when the one before it has been painted.
+// A slowNetwork brings a page in pieces, a column of a grid, a link to a view or
+// a button in each, and each when the one before it has been painted.
 type slowNetwork struct {
 	site           http.Handler
 	slow           atomic.Bool // the next page comes so
 	painted, whole chan struct{}
 }
 
-// pieceEnds are the ends of columns, and of the links to the views.
-var pieceEnds = regexp.MustCompile(`</ol></div>\n|data-key="[dxw]".*?</a>`)
+// pieceEnds are the ends of columns, of the links to the views, and of buttons.
+var pieceEnds = regexp.MustCompile(`</ol></div>\n|data-key="[dxw]".*?</a>|</button>`)
 
 func (n *slowNetwork) before(site http.Handler) http.Handler {
 	n.site, n.painted, n.whole = site, make(chan struct{}), make(chan struct{})
