@@ -30,7 +30,7 @@ func TestFaultStoppedMeanwhile(t *testing.T) {
 	for _, on := range []simulator.Endpoint{simulator.Graph, simulator.Token} {
 		t.Run(string(on), func(t *testing.T) {
 			site := m.start(addr, environ...)
-			b := m.signedIn(m.people[0])
+			b := m.entered(m.people[0])
 			b.fresh = true
 			m.RevokeAccess(m.people[0])
 			arrived, release := make(chan struct{}), make(chan struct{})
@@ -66,7 +66,7 @@ func TestFaultStoppedMeanwhile(t *testing.T) {
 	}
 	t.Run("second signal", func(t *testing.T) {
 		site := m.start(addr, environ...)
-		b := m.signedIn(m.people[0])
+		b := m.entered(m.people[0])
 		b.fresh = true
 		arrived := make(chan struct{})
 		release := make(chan struct{})

@@ -293,6 +293,18 @@ func (m *stage) signedIn(p *simulator.Person) *visitor {
 	return b
 }
 
+// entered is signedIn only as far as the cookie: no page has been looked at yet,
+// for which something might still be under way.
+func (m *stage) entered(p *simulator.Person) *visitor {
+	m.t.Helper()
+	b := m.visitor()
+	b.must(http.MethodGet, b.choose(b.begin(), p).header.Get("Location"), nil)
+	if b.cookie() == "" {
+		m.t.Fatalf("sign-in of %s set no cookie", p.Name)
+	}
+	return b
+}
+
 // throughCallback signs p in and returns the callback's own answer.
 func (b *visitor) throughCallback(p *simulator.Person) reply {
 	b.m.t.Helper()
