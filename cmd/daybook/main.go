@@ -20,9 +20,14 @@ func main() {
 	// Here net/http writes what came on a connection that nobody waited on: it
 	// may be part of a token.
 	log.SetOutput(io.Discard)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for a graceful stop, the second one ends at once.
-	context.AfterFunc(ctx, stop)
+	signals, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	// The first signal asks for a graceful stop. The second one ends at once, from
+	// when the stop begins on.
+	context.AfterFunc(signals, func() {
+		stop()
+		cancel()
+	})
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
