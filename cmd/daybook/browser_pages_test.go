@@ -206,14 +206,14 @@ func chosenTheme(t *testing.T, c *chrome) {
 	b.open("/settings")
 	ask[string](b, "document.querySelector('#theme').value = 'dark'")
 	b.click("main form button.primary")
-	b.until("document.documentElement.dataset.theme === 'dark'")
+	b.until("document.documentElement.dataset.theme === 'dark' && document.readyState === 'complete'")
 	dark := ask[string](b, ground)
 	if dark == light {
 		t.Errorf("dark and light are both %s", dark)
 	}
 	ask[string](b, "document.querySelector('#theme').value = 'light'")
 	b.click("main form button.primary")
-	b.until("document.documentElement.dataset.theme === 'light'")
+	b.until("document.documentElement.dataset.theme === 'light' && document.readyState === 'complete'")
 	b.do(emulation.SetEmulatedMedia().WithFeatures(media("dark")))
 	if ground := ask[string](b, ground); ground != light {
 		t.Errorf("light on a dark device is %s, want %s", ground, light)

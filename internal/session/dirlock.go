@@ -19,7 +19,7 @@ const lockSuffix = ".lock"
 
 const (
 	// diskPatience is how long a call of a [Dir] takes at most. A writer waits
-	// for its turn no longer than patience, so that it has time for the rest.
+	// for its turn no longer than two thirds of it, to have time for the rest.
 	diskPatience = 3 * patience / 2
 	// diskCalls is how many goroutines wait for the disk at most, far below the
 	// number of threads that an operator allows a service.
@@ -35,7 +35,7 @@ func (d *Dir) inShard(ctx context.Context, name string, create bool, do func(*os
 	// A writer that was stopped inside, or that the disk holds up, must not hold
 	// up requests for good. It keeps its turn, so that never more than one
 	// goroutine waits for a folder.
-	waiting, done := context.WithTimeout(ctx, patience)
+	waiting, done := context.WithTimeout(ctx, d.patience*2/3)
 	defer done()
 	leave, err := d.writers.take(waiting, name)
 	if err != nil {
